@@ -1,0 +1,116 @@
+/**
+ * Parallel data: translation pairs as training text (paper sections 3.1.2 and 3.5, Table 13), both directions, each
+ * pair in one of eleven templates. Our pairs come from keys that several languages translate, not from OPUS.
+ */
+import { makeRandom } from "../util/random.ts";
+import type { CorpusRecord, Document } from "./document.ts";
+import { LANGUAGE_NAMES, LANGUAGES, type Language } from "./languages.ts";
+
+/** Paper Table 13, with the table's line breaks. */
+export const TEMPLATES = {
+  A: "<src_lang> phrase: <input>\n<tgt_lang> phrase: <output>",
+  B: "<src_lang> text: <input>\n<tgt_lang> text: <output>",
+  C: "Translate the text from <src_lang> to <tgt_lang>:\n<src_lang> text: <input>\n<tgt_lang> text: <output>",
+  D: "Translate the words from <src_lang> to <tgt_lang>:\n<src_lang> words: <input>\n<tgt_lang> words: <output>",
+  E: "Convert the phrase from <src_lang> to <tgt_lang>:\n<src_lang> phrase: <input>\n<tgt_lang> phrase: <output>",
+  F: "Render the <src_lang> sentence <input> to <tgt_lang>: <output>",
+  G: "Provide the translation of the sentence <input> from <src_lang> to <tgt_lang>: <output>",
+  H: "Change the phrase <input> to <tgt_lang>, the translated phrase is: <output>",
+  I: "Please change the sentence <input> to <tgt_lang>, and the resulting translation is: <output>",
+  J: "Change the phrase <input> to <tgt_lang>, resulting in: <output>",
+  K: "The sentence <input> in <src_lang> means <output> in <tgt_lang>",
+} as const;
+
+export type TemplateName = keyof typeof TEMPLATES;
+export const TEMPLATE_NAMES = Object.keys(TEMPLATES) as TemplateName[];
+
+/** One text in two languages; `id` is the same for both directions. */
+export interface TranslationPair {
+  id: string;
+  source: Language;
+  target: Language;
+  input: string;
+  output: string;
+}
+
+/** Fills the slots in one pass: text that looks like a slot is left alone. */
+function fill(template: string, pair: TranslationPair): string {
+  const slots: Record<string, string> = {
+    "<src_lang>": LANGUAGE_NAMES[pair.source],
+    "<tgt_lang>": LANGUAGE_NAMES[pair.target],
+    "<input>": pair.input,
+    "<output>": pair.output,
+  };
+  return template.replace(/<(?:src_lang|tgt_lang|input|output)>/g, (slot) => slots[slot]);
+}
+
+/** A pair as training text. */
+export function renderPair(template: TemplateName, pair: TranslationPair): string {
+  return fill(TEMPLATES[template], pair);
+}
+
+/**
+ * The text up to the output slot, without the space before it: a translation is scored or generated as `" " + output`,
+ * which meets the same token boundary as in training.
+ */
+export function translationPrompt(template: TemplateName, pair: Omit<TranslationPair, "output">): string {
+  const [beforeOutput] = TEMPLATES[template].split("<output>");
+  return fill(beforeOutput.trimEnd(), { ...pair, output: "" });
+}
+
+/**
+ * The pairs of a record: English with every other language, and one pair of other languages drawn by key.
+ * CHOSEN: the paper's pairs are English-centric and its any-to-any translation (Table 12) has no pairs of its own.
+ */
+export function pairsOf(record: CorpusRecord, seed: number): TranslationPair[] {
+  const languages = LANGUAGES.filter((language) => record.text[language]);
+  const pair = (source: Language, target: Language): TranslationPair => ({
+    id: `${record.source}/${record.key}/${source}-${target}`,
+    source,
+    target,
+    input: record.text[source]!,
+    output: record.text[target]!,
+  });
+  const others = languages.filter((language) => language !== "en");
+  const pairs = languages.includes("en") ? others.map((language) => pair("en", language)) : [];
+  if (others.length >= 2) {
+    const [first, second] = makeRandom(seed, "pivotless", record.source, record.key).shuffle(others);
+    pairs.push(pair(first, second));
+  }
+  return pairs.filter(({ input, output }) => input !== output);
+}
+
+/** A pair in the other direction. */
+export function reversed(pair: TranslationPair): TranslationPair {
+  return { ...pair, source: pair.target, target: pair.source, input: pair.output, output: pair.input };
+}
+
+/**
+ * Every pair in one direction, drawn by its id with equal chance, in a template drawn uniformly by its id
+ * (data sheet: CHOSEN, the paper states neither), joined by line breaks into documents of `pairsPerDocument`.
+ * A document keeps one direction, so that its later pairs have examples before them (FLORES is scored with one shot).
+ */
+export function makeParallelDocuments(
+  records: readonly CorpusRecord[],
+  seed: number,
+  pairsPerDocument = 4,
+): Document[] {
+  const byDirection = new Map<string, string[]>();
+  for (const pair of records.flatMap((record) => pairsOf(record, seed))) {
+    const random = makeRandom(seed, "template", pair.id);
+    const template = random.pick(TEMPLATE_NAMES);
+    const directed = random.next() < 0.5 ? pair : reversed(pair);
+    const direction = `${directed.source}-${directed.target}`;
+    const texts = byDirection.get(direction) ?? [];
+    byDirection.set(direction, texts);
+    texts.push(renderPair(template, directed));
+  }
+  const documents: Document[] = [];
+  for (const [direction, texts] of byDirection) {
+    const shuffled = makeRandom(seed, "pairs", direction).shuffle(texts);
+    for (let i = 0; i < shuffled.length; i += pairsPerDocument) {
+      documents.push({ id: `parallel/${direction}/${i}`, text: shuffled.slice(i, i + pairsPerDocument).join("\n") });
+    }
+  }
+  return makeRandom(seed, "parallel").shuffle(documents);
+}
