@@ -1,0 +1,107 @@
+/** BLEU, chrF2 and Wilson intervals against sacreBLEU 2.6.0 and SciPy (fixtures/metrics/make.py), and by property. */
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type BleuTokenizer, bleuSignature, bleuTokenizerFor, corpusBleu } from "../../src/eval/metrics/bleu.ts";
+import { chrfSignature, corpusChrf, sentenceChrf } from "../../src/eval/metrics/chrf.ts";
+import { wilson } from "../../src/eval/metrics/wilson.ts";
+
+interface Golden {
+  corpora: {
+    name: string;
+    hypotheses: string[];
+    references: string[][];
+    bleu: Record<BleuTokenizer, number>;
+    bleuSignature: Record<BleuTokenizer, string>;
+    chrf: number;
+    chrfSignature: string;
+    sentences: { bleu: number; signature: string | null; chrf: number }[];
+  }[];
+  wilson: { correct: number; n: number; low: number; high: number }[];
+}
+const golden: Golden = JSON.parse(readFileSync(new URL("../fixtures/metrics/golden.json", import.meta.url), "utf8"));
+
+describe.each(golden.corpora)("equals sacreBLEU on: $name", (corpus) => {
+  const { hypotheses, references } = corpus;
+
+  it.each(Object.keys(corpus.bleu) as BleuTokenizer[])("corpus BLEU and signature with %s", (tokenizer) => {
+    expect(corpusBleu(hypotheses, references, { tokenizer })).toBeCloseTo(corpus.bleu[tokenizer], 9);
+    expect(bleuSignature({ tokenizer }, references.length)).toBe(corpus.bleuSignature[tokenizer]);
+  });
+
+  it("corpus chrF2 and signature", () => {
+    expect(corpusChrf(hypotheses, references)).toBeCloseTo(corpus.chrf, 9);
+    expect(chrfSignature(references.length)).toBe(corpus.chrfSignature);
+  });
+
+  it("each sentence alone", () => {
+    corpus.sentences.forEach((sentence, i) => {
+      const own = references.map((stream) => [stream[i]]);
+      expect(corpusBleu([hypotheses[i]], own, { effectiveOrder: true })).toBeCloseTo(sentence.bleu, 9);
+      expect(corpusChrf([hypotheses[i]], own)).toBeCloseTo(sentence.chrf, 9);
+      if (own.length === 1) expect(sentenceChrf(hypotheses[i], own[0][0])).toBeCloseTo(sentence.chrf, 9);
+    });
+    expect(bleuSignature({ effectiveOrder: true }, references.length)).toBe(corpus.sentences[0].signature);
+  });
+});
+
+describe("BLEU", () => {
+  const word = fc.constantFrom("the", "cat", "人", "мир", "1,5", "😀", "-");
+  const sentence = fc.array(word, { minLength: 4, maxLength: 9 }).map((words) => words.join(" "));
+  const corpus = fc.array(fc.tuple(sentence, sentence), { minLength: 1, maxLength: 5 });
+
+  it("is the value that sacreBLEU's own tests expect with two references (48.530827)", () => {
+    const readme = golden.corpora[0];
+    expect(corpusBleu(readme.hypotheses, readme.references)).toBeCloseTo(48.530827, 6);
+    expect(corpusBleu(readme.hypotheses, readme.references, { tokenizer: "none" })).toBeCloseTo(49.1919566, 6);
+  });
+
+  it("is 100 for identical corpora and does not depend on the order of segments", () => {
+    fc.assert(
+      fc.property(corpus, (pairs) => {
+        const [hypotheses, references] = [pairs.map((p) => p[0]), pairs.map((p) => p[1])];
+        expect(corpusBleu(hypotheses, [hypotheses])).toBeCloseTo(100, 9);
+        const reversed = corpusBleu([...hypotheses].reverse(), [[...references].reverse()]);
+        expect(corpusBleu(hypotheses, [references])).toBeCloseTo(reversed, 9);
+      }),
+    );
+  });
+
+  it("takes zh for Chinese, char for Japanese and Thai, 13a for the rest", () => {
+    expect(["zh", "ja", "th", "ko", "en"].map(bleuTokenizerFor)).toEqual(["zh", "char", "char", "13a", "13a"]);
+  });
+});
+
+describe("chrF2", () => {
+  it("counts code points: one wrong emoji among three is one wrong character", () => {
+    // Unigrams 2/3 match, bigrams 1/2, trigrams 0/1: averages 7/18 for precision and recall alike.
+    expect(sentenceChrf("😀😃😄", "😀😃🎉")).toBeCloseTo((100 * 7) / 18, 9);
+  });
+
+  it("is 100 for equal text and ignores white space", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }), (text) => {
+        fc.pre(text.trim() !== "");
+        expect(sentenceChrf(text, ` ${text} `)).toBeCloseTo(100, 9);
+      }),
+    );
+  });
+});
+
+describe("Wilson interval", () => {
+  it.each(golden.wilson)("equals SciPy for $correct of $n", ({ correct, n, low, high }) => {
+    const interval = wilson(correct, n);
+    expect(interval.low).toBeCloseTo(low, 12);
+    expect(interval.high).toBeCloseTo(high, 12);
+  });
+
+  it("contains the proportion and refuses no trials", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 500 }), fc.nat(500), (n, k) => {
+        const { low, value, high } = wilson(Math.min(k, n), n);
+        expect(0 <= low && low <= value && value <= high && high <= 1).toBe(true);
+      }),
+    );
+    expect(() => wilson(0, 0)).toThrow("0 of 0");
+  });
+});
