@@ -17,9 +17,12 @@ export interface Proportion {
   high: number;
 }
 
+/** The proportion is acc_norm (log-probability per code point of the choice), the accuracy that we report. */
 export interface MultipleChoiceResult extends Proportion {
   /** Expected accuracy of a uniform guess (the mean of 1 / number of choices). */
   chance: number;
+  /** Accuracy of the summed log-probability (lm-evaluation-harness's `acc`), in [0, 1]. */
+  acc: number;
 }
 
 export interface TranslationResult {
@@ -35,6 +38,12 @@ export interface TranslationResult {
   samples: { source: string; reference: string; hypothesis: string }[];
 }
 
+export interface WinLossTie {
+  win: number;
+  loss: number;
+  tie: number;
+}
+
 /** Everything measured on one model. */
 export interface StageEvaluation {
   stage: StageName;
@@ -47,7 +56,9 @@ export interface StageEvaluation {
   preference?: {
     accuracy: Proportion;
     /** Greedy answers judged against the SFT model's, by language: win + loss + tie = n. */
-    winLossTie?: Record<string, { win: number; loss: number; tie: number }>;
+    winLossTie?: Record<string, WinLossTie>;
+    /** Greedy answers to the suite's held-out prompts, in its order: what the next stage is judged against. */
+    answers: string[];
   };
 }
 
@@ -67,9 +78,11 @@ export interface StageMixture {
   sources: MixtureLine[];
 }
 
-/** A row of the paper's Table 1: tokens there are, tokens used in Stages I and II, used / available. */
+/** A row of the paper's Table 1: tokens there are, tokens used in Stages I and II. The report adds used / available. */
 export interface UtilisationRow {
+  /** A language code, or `parallel`, `knowledge`, `synthetic`. */
   name: string;
+  /** The line of the mixture that it belongs to: english, chinese, otherHR, LR, parallel, knowledge, synthetic. */
   group: string;
   available: number;
   used: number;
@@ -97,7 +110,10 @@ export interface Results {
   times: { seconds: Record<string, number>; tokensPerSecond: Record<string, number>; peakMemoryBytes: number };
 }
 
-/** One line of `metrics.jsonl`, with the metric names that TRL and dashboards know. */
+/**
+ * One line of `metrics.jsonl`, with the metric names of TRL: `loss`, `learning_rate`, `grad_norm` in every stage and
+ * `rewards/chosen`, `rewards/rejected`, `rewards/margins`, `rewards/accuracies` in DPO. Other names are welcome.
+ */
 export interface MetricsLine {
   stage: StageName;
   step: number;
