@@ -1,0 +1,72 @@
+/**
+ * What DPO is for (paper section 4.2, Figure 8): does the model prefer the chosen answer, and do its own answers win?
+ *
+ * The paper lets an LLM judge pairs of answers. Ours is a judge that anyone can recompute: the answer whose chrF2
+ * against the reference is higher by more than a margin is better. As in FastChat's llm_judge every pair is judged
+ * twice with the positions swapped, and verdicts that disagree are a tie, so a judge with a favourite position
+ * decides nothing.
+ */
+import type { Proportion, WinLossTie } from "../util/results.ts";
+import type { LanguageModel } from "./languageModel.ts";
+import { sentenceChrf } from "./metrics/chrf.ts";
+import { wilson } from "./metrics/wilson.ts";
+
+/** A held-out pair as token ids: the rendered prompt and the two answers with the token that ends them. */
+export interface PreferenceItem {
+  language: string;
+  prompt: number[];
+  chosen: number[];
+  rejected: number[];
+}
+
+export type Verdict = "first" | "second" | "tie";
+export type Judge = (reference: string, first: string, second: string) => Verdict;
+
+/** Points of chrF2 (0 to 100) that an answer must be better by. */
+export const CHRF_MARGIN = 1;
+
+export const chrfJudge: Judge = (reference, first, second) => {
+  const difference = sentenceChrf(first, reference) - sentenceChrf(second, reference);
+  if (Math.abs(difference) <= CHRF_MARGIN) return "tie";
+  return difference > 0 ? "first" : "second";
+};
+
+/**
+ * Share of pairs whose chosen answer has the higher log-probability per token. Per token, because many rejected
+ * answers are cut short and a sum would favour them. Equal is not preferred, as in TRL's rewards/accuracies.
+ */
+export async function preferenceAccuracy(model: LanguageModel, items: PreferenceItem[]): Promise<Proportion> {
+  const scores = await model.loglikelihood(
+    items.flatMap(({ prompt, chosen, rejected }) =>
+      [chosen, rejected].map((continuation) => ({ context: prompt, continuation })),
+    ),
+  );
+  const preferred = items.filter(
+    ({ chosen, rejected }, i) => scores[2 * i] / chosen.length > scores[2 * i + 1] / rejected.length,
+  );
+  return wilson(preferred.length, items.length);
+}
+
+/** The candidate's verdict over the baseline: both orders must agree. */
+export function compare(judge: Judge, reference: string, candidate: string, baseline: string): keyof WinLossTie {
+  const forwards = judge(reference, candidate, baseline);
+  const backwards = judge(reference, baseline, candidate);
+  if (forwards === "first" && backwards === "second") return "win";
+  if (forwards === "second" && backwards === "first") return "loss";
+  return "tie";
+}
+
+/** Wins, losses and ties of `candidate[i]` against `baseline[i]`, by language. */
+export function winLossTie(
+  items: { language: string; reference: string }[],
+  candidate: string[],
+  baseline: string[],
+  judge: Judge = chrfJudge,
+): Record<string, WinLossTie> {
+  const byLanguage: Record<string, WinLossTie> = {};
+  items.forEach(({ language, reference }, i) => {
+    byLanguage[language] ??= { win: 0, loss: 0, tie: 0 };
+    byLanguage[language][compare(judge, reference, candidate[i], baseline[i])]++;
+  });
+  return byLanguage;
+}
