@@ -1,0 +1,96 @@
+/**
+ * @file Where tensor programs run: chooses an engine, starts it, and says which one and why.
+ *
+ * `onnx` records TensorFlow.js programs and runs them with ONNX Runtime (the default); `wasm` and `cpu` are stock
+ * TensorFlow.js backends. The same program runs on each.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { UserError } from "../util/assert.ts";
+import "./gradients.ts";
+import { type Compiled, LazyBackend, type TensorMap } from "./lazy/backend.ts";
+import type { TypedArray } from "./lazy/graph.ts";
+import "./lazy/kernels.ts";
+
+export const ENGINES = ["onnx", "wasm", "cpu"] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+export interface Engine {
+  name: EngineName;
+  /** Why this one, for people: printed at the start of every run. */
+  reason: string;
+}
+
+/**
+ * Starts the engine of that name, or the fastest that works ("auto"), and makes it TensorFlow.js' backend.
+ * @throws UserError for an unknown name, or when the named engine cannot start here.
+ */
+export async function startEngine(name: string = "auto"): Promise<Engine> {
+  if (name !== "auto") {
+    if (!(ENGINES as readonly string[]).includes(name))
+      throw new UserError(`--engine ${name}: no such engine; expected auto, ${ENGINES.join(", ")}`);
+    try {
+      await START[name as EngineName]();
+    } catch (error) {
+      throw new UserError(
+        `--engine ${name}: cannot start here (${reasonOf(error)}); leave --engine out to choose one that can`,
+      );
+    }
+    return { name: name as EngineName, reason: "asked for with --engine" };
+  }
+  const failures: string[] = [];
+  for (const candidate of ENGINES) {
+    try {
+      await START[candidate]();
+      const why = failures.length === 0 ? "the fastest one here" : failures.join("; ");
+      return { name: candidate, reason: why };
+    } catch (error) {
+      failures.push(`${candidate} cannot start: ${reasonOf(error)}`);
+    }
+  }
+  throw new UserError(`no engine starts on this machine: ${failures.join("; ")}`);
+}
+
+const reasonOf = (error: unknown) => String(error instanceof Error ? error.message : error).split("\n")[0];
+
+const START: Record<EngineName, () => Promise<void>> = {
+  onnx: async () => {
+    if (!tf.findBackend("onnx")) {
+      const { OnnxExecutor } = await import("./onnx/executor.ts");
+      const executor = new OnnxExecutor();
+      tf.registerBackend("onnx", () => new LazyBackend(executor));
+    }
+    await use("onnx");
+  },
+  wasm: async () => {
+    await import("@tensorflow/tfjs-backend-wasm");
+    await use("wasm");
+  },
+  cpu: async () => {
+    tf.env().set("PROD", true); // silences the advice to install tfjs-node
+    await import("@tensorflow/tfjs-backend-cpu");
+    await use("cpu");
+  },
+};
+
+async function use(backend: string) {
+  if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js could not start its ${backend} backend`);
+  await tf.ready();
+}
+
+/** The lazy backend when it is the active one; in-place kernels need it. */
+export function lazyBackend(): LazyBackend | null {
+  const backend = tf.backend();
+  return backend instanceof LazyBackend ? backend : null;
+}
+
+/**
+ * Makes a function of named tensors fast to repeat: the lazy engines trace it once per shape and replay it; the
+ * others run it as it is. The caller owns the results. `into`: see {@link LazyBackend.compile}.
+ */
+export function compile(fn: (inputs: TensorMap) => TensorMap, into: Record<string, TypedArray> = {}): Compiled {
+  const lazy = lazyBackend();
+  if (lazy) return lazy.compile(fn, into);
+  return Object.assign((inputs: TensorMap) => tf.tidy(() => fn(inputs)), { dispose: () => {} });
+}
+
+export type { Compiled, TensorMap };

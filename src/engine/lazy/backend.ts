@@ -1,0 +1,255 @@
+/**
+ * @file A TensorFlow.js backend that records instead of computing.
+ *
+ * Kernels append nodes to the pending program; reading a tensor cuts it: everything pending that is still alive is
+ * compiled (or found in the cache by its signature) and run. {@link LazyBackend.compile} traces a function once for
+ * each shape signature and replays it with new data, without tracing.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import {
+  allocate,
+  collect,
+  type Executable,
+  type Executor,
+  type Operand,
+  signature,
+  sizeOf,
+  type TypedArray,
+  type Value,
+} from "./graph.ts";
+
+export type TensorMap = Record<string, tf.Tensor>;
+
+/** A function of named tensors that can be run again and again; the caller owns what it returns. */
+export interface Compiled {
+  (inputs: TensorMap): TensorMap;
+  dispose(): void;
+}
+
+interface Entry {
+  value: Value;
+  references: number;
+}
+
+interface Replay {
+  executable: Executable;
+  /** Where each input of the program is from: a name of the function's inputs, or data captured while tracing. */
+  feeds: (string | TypedArray)[];
+  outputs: { name: string; shape: number[]; dtype: tf.DataType }[];
+}
+
+const SESSION_CACHE = 64;
+
+export class LazyBackend extends tf.KernelBackend {
+  private readonly entries: tf.DataStorage<Entry>;
+  private readonly pending = new Set<Value>();
+  private readonly sessions = new Map<string, Executable>();
+
+  constructor(private readonly executor: Executor) {
+    super();
+    this.entries = new tf.DataStorage<Entry>(this, tf.engine());
+  }
+
+  // --- storage -----------------------------------------------------------------------------------------------------
+
+  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
+    const data = toTyped(values, dtype, sizeOf(shape));
+    return this.store({ shape, dtype, producer: null, data });
+  }
+
+  override move(
+    id: tf.DataId,
+    values: tf.backend_util.BackendValues,
+    shape: number[],
+    dtype: tf.DataType,
+    references: number,
+  ) {
+    const data = toTyped(values, dtype, sizeOf(shape));
+    this.entries.set(id, { value: { shape, dtype, producer: null, data }, references });
+  }
+
+  private store(value: Value): tf.DataId {
+    const id = {};
+    this.entries.set(id, { value, references: 1 });
+    return id;
+  }
+
+  override readSync(id: tf.DataId): TypedArray {
+    const { value } = this.entries.get(id);
+    if (!value.data) this.flush();
+    return value.data!;
+  }
+
+  override async read(id: tf.DataId): Promise<TypedArray> {
+    return this.readSync(id);
+  }
+
+  override disposeData(id: tf.DataId, force = false): boolean {
+    if (!this.entries.has(id)) return true;
+    const entry = this.entries.get(id);
+    entry.references--;
+    if (!force && entry.references > 0) return false;
+    this.pending.delete(entry.value);
+    this.entries.delete(id);
+    return true;
+  }
+
+  override incRef(id: tf.DataId) {
+    this.entries.get(id).references++;
+  }
+
+  override refCount(id: tf.DataId): number {
+    return this.entries.has(id) ? this.entries.get(id).references : 0;
+  }
+
+  override numDataIds() {
+    return this.entries.numDataIds();
+  }
+
+  override memory() {
+    return { unreliable: false };
+  }
+
+  override floatPrecision(): 32 {
+    return 32;
+  }
+
+  override epsilon() {
+    return 1e-7;
+  }
+
+  override timerAvailable() {
+    return false;
+  }
+
+  override dispose() {
+    for (const executable of this.sessions.values()) executable.dispose();
+    this.sessions.clear();
+  }
+
+  // --- recording ---------------------------------------------------------------------------------------------------
+
+  /** Appends a kernel; its outputs have the given shapes and are computed when somebody looks. */
+  record(
+    kernel: string,
+    inputs: tf.TensorInfo[],
+    attributes: Record<string, unknown>,
+    outputs: { shape: number[]; dtype: tf.DataType }[],
+  ): tf.TensorInfo[] {
+    const operands: Operand[] = inputs.map((x) => ({ value: this.entries.get(x.dataId).value, shape: x.shape }));
+    const node = { kernel, inputs: operands, attributes, outputs: [] as Value[] };
+    return outputs.map(({ shape, dtype }) => {
+      const value: Value = { shape, dtype, producer: node, data: null };
+      node.outputs.push(value);
+      this.pending.add(value);
+      return { dataId: this.store(value), shape, dtype };
+    });
+  }
+
+  /** The same data under another shape, as TensorFlow.js' Reshape and Identity share it. */
+  view(x: tf.TensorInfo, shape: number[]): tf.TensorInfo {
+    this.incRef(x.dataId);
+    return { dataId: x.dataId, shape, dtype: x.dtype };
+  }
+
+  /** Runs everything that is pending and alive. */
+  flush() {
+    const outputs = [...this.pending];
+    if (outputs.length === 0) return;
+    const graph = collect(outputs);
+    const key = signature(graph);
+    let executable = this.sessions.get(key);
+    this.sessions.delete(key);
+    executable ??= this.executor.compile(graph);
+    this.sessions.set(key, executable); // newest last
+    if (this.sessions.size > SESSION_CACHE) {
+      const [oldest, session] = this.sessions.entries().next().value!;
+      this.sessions.delete(oldest);
+      session.dispose();
+    }
+    const results = outputs.map((value) => allocate(value.dtype, sizeOf(value.shape)));
+    this.pending.clear(); // a failing program must not poison the next one
+    executable.run(
+      graph.inputs.map((value) => value.data!),
+      results,
+    );
+    outputs.forEach((value, i) => {
+      value.data = results[i];
+      value.producer = null;
+    });
+  }
+
+  /** The array behind a tensor, shared and not copied: in-place kernels (the optimiser) write to it. */
+  buffer(x: tf.Tensor): TypedArray {
+    return this.readSync(x.dataId);
+  }
+
+  /** Moves a tensor's data into `array` (same type and size), e.g. into memory that WebAssembly shares. */
+  relocate(x: tf.Tensor, array: TypedArray) {
+    array.set(this.readSync(x.dataId));
+    this.entries.get(x.dataId).value.data = array;
+  }
+
+  // --- compiled functions ------------------------------------------------------------------------------------------
+
+  /**
+   * Traces `fn` once per shape signature and replays it afterwards. Inside `fn` nothing may be read; tensors made
+   * from data inside it, and tensors that it closes over, are frozen at their value while tracing. With `into`, an
+   * output of that name is written to that array (of the right size) instead of a new one.
+   */
+  compile(fn: (inputs: TensorMap) => TensorMap, into: Record<string, TypedArray> = {}): Compiled {
+    const replays = new Map<string, Replay>();
+    const compiled = (inputs: TensorMap): TensorMap => {
+      const key = Object.entries(inputs)
+        .map(([name, x]) => `${name}:${x.dtype}[${x.shape}]`)
+        .join(" ");
+      let replay = replays.get(key);
+      if (!replay) {
+        replay = this.trace(fn, inputs);
+        replays.set(key, replay);
+      }
+      const results = replay.outputs.map(({ name, shape, dtype }) => into[name] ?? allocate(dtype, sizeOf(shape)));
+      replay.executable.run(
+        replay.feeds.map((feed) => (typeof feed === "string" ? this.readSync(inputs[feed].dataId) : feed)),
+        results,
+      );
+      return Object.fromEntries(
+        replay.outputs.map(({ name, shape, dtype }, i) => {
+          const dataId = this.store({ shape, dtype, producer: null, data: results[i] });
+          return [name, tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, this as never)];
+        }),
+      );
+    };
+    return Object.assign(compiled, {
+      dispose: () => {
+        for (const { executable } of replays.values()) executable.dispose();
+        replays.clear();
+      },
+    });
+  }
+
+  private trace(fn: (inputs: TensorMap) => TensorMap, inputs: TensorMap): Replay {
+    this.flush(); // inputs must be materialised, and nothing older may leak into the program
+    const names = Object.keys(inputs);
+    const placeholders = names.map((name) => this.entries.get(inputs[name].dataId).value);
+    const before = tf.memory().numTensors;
+    const traced = tf.tidy(() => fn(inputs));
+    const outputNames = Object.keys(traced);
+    const outputs = outputNames.map((name) => ({ name, shape: traced[name].shape, dtype: traced[name].dtype }));
+    const values = outputNames.map((name) => this.entries.get(traced[name].dataId).value);
+    const missing = values.findIndex((value) => !value.producer);
+    if (missing >= 0) throw new Error(`compile: output ${outputNames[missing]} was not computed inside the function`);
+    const graph = collect(values, placeholders);
+    tf.dispose(traced);
+    const leaked = tf.memory().numTensors - before;
+    if (leaked !== 0) throw new Error(`compile: the function left ${leaked} tensors behind; do not tf.keep inside it`);
+    const feeds = graph.inputs.map((value, i) => (i < names.length ? names[i] : value.data!));
+    return { executable: this.executor.compile(graph), feeds, outputs };
+  }
+}
+
+function toTyped(values: tf.backend_util.BackendValues, dtype: tf.DataType, size: number): TypedArray {
+  if (values === null) return allocate(dtype, size);
+  const wanted = allocate(dtype, 0).constructor as new (values: ArrayLike<number>) => TypedArray;
+  return values instanceof wanted ? (values as TypedArray) : new wanted(values as unknown as ArrayLike<number>);
+}

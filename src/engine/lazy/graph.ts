@@ -1,0 +1,111 @@
+/**
+ * @file The recorded program: values and the kernels between them.
+ *
+ * A {@link Value} is either materialised (it has `data`) or pending (it has a `producer`). Kernels are recorded by
+ * their TensorFlow.js name with their attributes; what they mean on a device is the executor's business
+ * (`../onnx/lowering.ts`). The same semantics as PyTorch/XLA's lazy tensors.
+ */
+import type { DataType } from "@tensorflow/tfjs-core";
+
+export type TypedArray = Float32Array | Int32Array | Uint8Array;
+
+/** JSON-like kernel attributes; they are part of a program's identity. */
+export type Attributes = Record<string, unknown>;
+
+export interface Value {
+  shape: number[];
+  dtype: DataType;
+  /** The kernel that will make it; null once there is data. */
+  producer: Node | null;
+  data: TypedArray | null;
+}
+
+/** A value as a kernel reads it: TensorFlow.js' reshape shares data, so the shape belongs to the reader. */
+export interface Operand {
+  value: Value;
+  shape: number[];
+}
+
+export interface Node {
+  kernel: string;
+  inputs: Operand[];
+  attributes: Attributes;
+  outputs: Value[];
+}
+
+/** A program in execution order: what it is given, what it does, what it returns. */
+export interface Graph {
+  inputs: Value[];
+  nodes: Node[];
+  outputs: Value[];
+}
+
+export interface Executable {
+  /** Reads `inputs`, fills `outputs`; both in the graph's order, sizes as the graph's shapes. Synchronous. */
+  run(inputs: TypedArray[], outputs: TypedArray[]): void;
+  dispose(): void;
+}
+
+export interface Executor {
+  compile(graph: Graph): Executable;
+}
+
+export const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+
+export function allocate(dtype: DataType, size: number): TypedArray {
+  if (dtype === "float32") return new Float32Array(size);
+  if (dtype === "int32") return new Int32Array(size);
+  if (dtype === "bool") return new Uint8Array(size);
+  throw new Error(`engine: dtype ${dtype} is not supported; expected float32, int32 or bool`);
+}
+
+/** Everything that `outputs` need, in an order in which it can run. `inputs` are declared even when unused. */
+export function collect(outputs: Value[], inputs: Value[] = []): Graph {
+  const graph: Graph = { inputs: [...inputs], nodes: [], outputs };
+  const seen = new Set<Value | Node>(inputs);
+  const stack: { node: Node; next: number }[] = [];
+  const visit = (value: Value) => {
+    if (seen.has(value)) return;
+    seen.add(value);
+    if (value.data) graph.inputs.push(value);
+    else if (!value.producer) throw new Error("engine: a value has neither data nor a kernel that makes it");
+    else if (!seen.has(value.producer)) {
+      seen.add(value.producer);
+      stack.push({ node: value.producer, next: 0 });
+    }
+  };
+  for (const output of outputs) {
+    visit(output);
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1];
+      if (top.next < top.node.inputs.length) visit(top.node.inputs[top.next++].value);
+      else {
+        graph.nodes.push(top.node);
+        stack.pop();
+      }
+    }
+  }
+  return graph;
+}
+
+/** A program's identity: equal for equal kernels, attributes, shapes and wiring, whatever the data. */
+export function signature(graph: Graph): string {
+  const names = new Map<Value, string>();
+  graph.inputs.forEach((value, i) => {
+    names.set(value, `i${i}`);
+  });
+  graph.nodes.forEach((node, n) => {
+    node.outputs.forEach((value, k) => {
+      names.set(value, `${n}.${k}`);
+    });
+  });
+  const lines = [
+    graph.inputs.map((v) => `${v.dtype}[${v.shape}]`).join(" "),
+    ...graph.nodes.map(
+      (node) =>
+        `${node.kernel}(${node.inputs.map((x) => `${names.get(x.value)}[${x.shape}]`).join(" ")})${JSON.stringify(node.attributes)}`,
+    ),
+    graph.outputs.map((v) => names.get(v)).join(" "),
+  ];
+  return lines.join("\n");
+}

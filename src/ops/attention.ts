@@ -1,0 +1,137 @@
+/**
+ * @file Grouped-query attention. Query head h reads key/value head ⌊h / (H/K)⌋, so the G = H/K heads of a group are
+ * G·T rows of one product with that group's keys: nothing is repeated.
+ *
+ *   S = q kᵀ / √D + mask      P = softmax(S)      o = P v
+ *   dv = Pᵀ do      dP = do vᵀ      dS = P ∘ (dP - Σ do ∘ o)      dq = dS k / √D      dk = dSᵀ q / √D
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { GraphBuilder, Name } from "../engine/onnx/builder.ts";
+import { hasKernel, registerLazyKernel, registerLowering, runKernel, runKernelMany } from "./fused.ts";
+
+/** Added to a score that must not count; finite, so that a row that sees nothing has no NaN. */
+export const MASKED = -3e38;
+
+export interface AttentionShape {
+  /** H: query heads. */
+  heads: number;
+  /** K: key/value heads; H is a multiple of K. */
+  kvHeads: number;
+}
+
+/**
+ * The additive mask of causal attention inside documents: query t sees key s when s ≤ t and both belong to the same
+ * document. documentIds [B, T] int32 -> [B, T, T], 0 or {@link MASKED}.
+ */
+export function causalMask(documentIds: tf.Tensor): tf.Tensor {
+  const [, length] = documentIds.shape;
+  const position = tf.range(0, length, 1, "int32");
+  const past = tf.greaterEqual(tf.expandDims(position, 1), tf.expandDims(position, 0)); // [T, T]
+  const same = tf.equal(tf.expandDims(documentIds, 2), tf.expandDims(documentIds, 1)); // [B, T, T]
+  const hidden = tf.logicalNot(tf.logicalAnd(same, past));
+  return tf.mul(tf.cast(hidden, "float32"), MASKED);
+}
+
+/** q [B, T, H·D], k and v [B, S, K·D], mask [B, T, S] -> [B, T, H·D]. */
+export function attention(
+  q: tf.Tensor,
+  k: tf.Tensor,
+  v: tf.Tensor,
+  mask: tf.Tensor,
+  { heads, kvHeads }: AttentionShape,
+): tf.Tensor {
+  if (hasKernel("Attention")) return runKernel("Attention", { q, k, v, mask }, { heads, kvHeads });
+  const [batch, length, width] = q.shape;
+  const headDim = width / heads;
+  const queries = toHeads(q, heads); // [B, H, T, D]
+  const keys = repeatHeads(toHeads(k, kvHeads), heads / kvHeads); // [B, H, S, D]
+  const values = repeatHeads(toHeads(v, kvHeads), heads / kvHeads);
+  const products = tf.matMul(queries, tf.transpose(keys, [0, 1, 3, 2])); // [B, H, T, S]
+  const scores = tf.add(tf.mul(products, 1 / Math.sqrt(headDim)), tf.expandDims(mask, 1));
+  const mixed = tf.matMul(tf.softmax(scores), values); // [B, H, T, D]
+  return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, length, width]);
+}
+
+const toHeads = (x: tf.Tensor, heads: number) =>
+  tf.transpose(tf.reshape(x, [x.shape[0], x.shape[1]!, heads, -1]), [0, 2, 1, 3]);
+
+/** [B, K, S, D] -> [B, K·times, S, D], each head repeated contiguously (repeat_interleave). */
+function repeatHeads(x: tf.Tensor, times: number): tf.Tensor {
+  const [batch, heads, length, headDim] = x.shape;
+  const wide = tf.broadcastTo(tf.expandDims(x, 2), [batch, heads, times, length, headDim]);
+  return tf.reshape(wide, [batch, heads * times, length, headDim]);
+}
+
+registerLazyKernel("Attention", ({ q, k, v, mask }, { heads, kvHeads }) => {
+  const [batch, length, width] = q.shape;
+  const expected = [batch, k.shape[1], (width / heads) * kvHeads];
+  if (heads % kvHeads !== 0 || k.shape.join() !== expected.join() || v.shape.join() !== expected.join())
+    throw new Error(
+      `attention: q [${q.shape}] with ${heads}/${kvHeads} heads needs k, v [${expected}]; got [${k.shape}], [${v.shape}]`,
+    );
+  if (mask.shape.join() !== [batch, length, k.shape[1]].join())
+    throw new Error(`attention: mask [${mask.shape}], expected [${[batch, length, k.shape[1]]}]`);
+  return { inputs: [q, k, v, mask], attributes: { heads, kvHeads }, outputs: [{ shape: q.shape, dtype: "float32" }] };
+});
+
+/** The sizes and the forward pass in ONNX, shared by forward and gradient (equal nodes are made once). */
+function lower(g: GraphBuilder, [q, k, v, mask]: Name[], shape: number[], length: number, attributes: AttentionShape) {
+  const { heads: H, kvHeads: K } = attributes;
+  const [B, T, width] = shape;
+  const D = width / H;
+  const S = length;
+  const rows = (H / K) * T; // of one group: [G·T]
+  /** [B, T, H·D] -> [B, K, G·T, D] and back. */
+  const groups = (x: Name) => g.reshape(g.transpose(g.reshape(x, [B, T, H, D]), [0, 2, 1, 3]), [B, K, rows, D]);
+  const ungroup = (x: Name) => g.reshape(g.transpose(g.reshape(x, [B, H, T, D]), [0, 2, 1, 3]), [B, T, width]);
+  /** [B, S, K·D] -> [B, K, S, D] and back. */
+  const split = (x: Name) => g.transpose(g.reshape(x, [B, S, K, D]), [0, 2, 1, 3]);
+  const join = (x: Name) => g.reshape(g.transpose(x, [0, 2, 1, 3]), [B, S, K * D]);
+  const product = (a: Name, b: Name, attributes: { transA?: number; transB?: number; alpha?: number } = {}) =>
+    g.op("ms.FusedMatMul", [a, b], {
+      transA: { int: attributes.transA ?? 0 },
+      transB: { int: attributes.transB ?? 0 },
+      alpha: attributes.alpha ?? 1,
+    });
+  const alpha = 1 / Math.sqrt(D);
+  const queries = groups(q);
+  const keys = split(k);
+  const values = split(v);
+  const scores = g.reshape(product(queries, keys, { transB: 1, alpha }), [B, H, T, S]);
+  const masked = g.op("Add", [scores, g.reshape(mask, [B, 1, T, S])]);
+  const p = g.reshape(g.op("Softmax", [masked], { axis: { int: -1 } }), [B, K, rows, S]);
+  const mixed = product(p, values); // [B, K, G·T, D]
+  return { queries, keys, values, p, mixed, alpha, groups, ungroup, join, product };
+}
+
+registerLowering("Attention", (g, inputs, node) => {
+  const forward = lower(g, inputs, node.inputs[0].shape, node.inputs[1].shape[1], node.attributes as never);
+  return forward.ungroup(forward.mixed);
+});
+
+registerLazyKernel("AttentionGrad", ({ q, k, v, mask, dy }, { heads, kvHeads }) => ({
+  inputs: [q, k, v, mask, dy],
+  attributes: { heads, kvHeads },
+  outputs: [q, k, v].map(({ shape }) => ({ shape, dtype: "float32" as const })),
+}));
+registerLowering("AttentionGrad", (g, [q, k, v, mask, dy], node) => {
+  const f = lower(g, [q, k, v, mask], node.inputs[0].shape, node.inputs[1].shape[1], node.attributes as never);
+  const dmixed = f.groups(dy); // [B, K, G·T, D]
+  const dvalues = f.product(f.p, dmixed, { transA: 1 }); // [B, K, S, D]
+  const dp = f.product(dmixed, f.values, { transB: 1 }); // [B, K, G·T, S]
+  const delta = g.sum(g.op("Mul", [dmixed, f.mixed]), [-1], true); // [B, K, G·T, 1]
+  const dscores = g.op("Mul", [f.p, g.op("Sub", [dp, delta])]);
+  const dqueries = f.product(dscores, f.keys, { alpha: f.alpha });
+  const dkeys = f.product(dscores, f.queries, { transA: 1, alpha: f.alpha });
+  return [f.ungroup(dqueries), f.join(dkeys), f.join(dvalues)];
+});
+
+tf.registerGradient({
+  kernelName: "Attention",
+  inputsToSave: ["q", "k", "v", "mask"],
+  gradFunc: (dy, [q, k, v, mask], attributes) => {
+    const inputs = { q, k, v, mask, dy: dy as tf.Tensor };
+    const [dq, dk, dv] = runKernelMany("AttentionGrad", inputs, attributes);
+    return { q: () => dq, k: () => dk, v: () => dv, mask: () => tf.zerosLike(mask) };
+  },
+});

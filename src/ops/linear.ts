@@ -1,0 +1,40 @@
+/**
+ * @file Linear layer in Hugging Face's layout (weight [out, in]) with the bias or a residual folded into the product:
+ *
+ *   y = x Wᵀ + b      dx = dy W      dW = dyᵀ x      db = Σₙ dy      dresidual = dy
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { hasKernel, registerLazyKernel, registerLowering, runKernel } from "./fused.ts";
+
+/** x [N, I], weight [O, I], addend: bias [O] or residual [N, O] -> [N, O]. */
+export function linear(x: tf.Tensor, weight: tf.Tensor, addend?: tf.Tensor): tf.Tensor {
+  if (!hasKernel("Linear")) {
+    const y = tf.matMul(x, tf.transpose(weight));
+    return addend ? tf.add(y, addend) : y;
+  }
+  return runKernel("Linear", addend ? { x, weight, addend } : { x, weight }, { addendRank: addend?.shape.length ?? 0 });
+}
+
+registerLazyKernel("Linear", ({ x, weight, addend }) => {
+  if (x.shape.length !== 2 || weight.shape.length !== 2 || x.shape[1] !== weight.shape[1])
+    throw new Error(`linear: x [${x.shape}] does not fit weight [${weight.shape}] (expected [N, I] and [O, I])`);
+  return {
+    inputs: addend ? [x, weight, addend] : [x, weight],
+    outputs: [{ shape: [x.shape[0], weight.shape[0]], dtype: "float32" }],
+  };
+});
+registerLowering("Linear", (g, inputs) => g.op("Gemm", inputs, { transB: { int: 1 } }));
+
+tf.registerGradient({
+  kernelName: "Linear",
+  inputsToSave: ["x", "weight"],
+  gradFunc: (dy, [x, weight], attributes) => {
+    const d = dy as tf.Tensor;
+    const { addendRank } = attributes as unknown as { addendRank: number };
+    return {
+      x: () => tf.matMul(d, weight), // [N, I]
+      weight: () => tf.matMul(d, x, true, false), // [O, I]
+      addend: () => (addendRank === 1 ? tf.sum(d, 0) : tf.clone(d)),
+    };
+  },
+});
