@@ -9,8 +9,8 @@
  */
 import type { Tokenizer } from "../tokenizer/bpe.ts";
 import type { MultipleChoiceResult } from "../util/results.ts";
+import { wilson } from "../util/wilson.ts";
 import type { LanguageModel, LoglikelihoodRequest } from "./languageModel.ts";
-import { wilson } from "./metrics/wilson.ts";
 
 export interface MultipleChoiceItem {
   task: string;

@@ -7,9 +7,9 @@
  * decides nothing.
  */
 import type { Proportion, WinLossTie } from "../util/results.ts";
+import { wilson } from "../util/wilson.ts";
 import type { LanguageModel } from "./languageModel.ts";
 import { sentenceChrf } from "./metrics/chrf.ts";
-import { wilson } from "./metrics/wilson.ts";
 
 /** A held-out pair as token ids: the rendered prompt and the two answers with the token that ends them. */
 export interface PreferenceItem {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BleuTokenizer, bleuSignature, bleuTokenizerFor, corpusBleu } from "../../src/eval/metrics/bleu.ts";
 import { chrfSignature, corpusChrf, sentenceChrf } from "../../src/eval/metrics/chrf.ts";
-import { wilson } from "../../src/eval/metrics/wilson.ts";
+import { wilson } from "../../src/util/wilson.ts";
 
 interface Golden {
   corpora: {

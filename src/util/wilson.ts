@@ -2,7 +2,7 @@
  * A proportion with its 95 % Wilson score interval (Wilson, 1927). Unlike the normal interval it stays inside [0, 1]
  * and keeps a width at 0 of n and n of n, which small test sets often give.
  */
-import type { Proportion } from "../../util/results.ts";
+import type { Proportion } from "./results.ts";
 
 /** The 97.5th percentile of the standard normal distribution. */
 const Z = 1.959963984540054;
