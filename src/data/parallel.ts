@@ -2,6 +2,7 @@
  * Parallel data: translation pairs as training text (paper sections 3.1.2 and 3.5, Table 13), both directions, each
  * pair in one of eleven templates. Our pairs come from keys that several languages translate, not from OPUS.
  */
+import { chunk, groupBy, roundRobin } from "../util/arrays.ts";
 import { makeRandom } from "../util/random.ts";
 import type { CorpusRecord, Document } from "./document.ts";
 import { LANGUAGE_NAMES, LANGUAGES, type Language } from "./languages.ts";
@@ -85,32 +86,36 @@ export function reversed(pair: TranslationPair): TranslationPair {
   return { ...pair, source: pair.target, target: pair.source, input: pair.output, output: pair.input };
 }
 
+/** Documents without English that are in each round of one document per English-centric direction (CHOSEN). */
+const OTHERS_PER_ROUND = 7;
+
 /**
  * Every pair in one direction, drawn by its id with equal chance, in a template drawn uniformly by its id
- * (data sheet: CHOSEN, the paper states neither), joined by line breaks into documents of `pairsPerDocument`.
+ * (CHOSEN: the paper states neither), joined by line breaks into documents of `pairsPerDocument`.
  * A document keeps one direction, so that its later pairs have examples before them (FLORES is scored with one shot).
+ * Directions take turns, so that a language with few pairs is as frequent as the others while it lasts.
  */
 export function makeParallelDocuments(
   records: readonly CorpusRecord[],
   seed: number,
   pairsPerDocument = 4,
 ): Document[] {
-  const byDirection = new Map<string, string[]>();
-  for (const pair of records.flatMap((record) => pairsOf(record, seed))) {
-    const random = makeRandom(seed, "template", pair.id);
-    const template = random.pick(TEMPLATE_NAMES);
-    const directed = random.next() < 0.5 ? pair : reversed(pair);
-    const direction = `${directed.source}-${directed.target}`;
-    const texts = byDirection.get(direction) ?? [];
-    byDirection.set(direction, texts);
-    texts.push(renderPair(template, directed));
-  }
-  const documents: Document[] = [];
-  for (const [direction, texts] of byDirection) {
-    const shuffled = makeRandom(seed, "pairs", direction).shuffle(texts);
-    for (let i = 0; i < shuffled.length; i += pairsPerDocument) {
-      documents.push({ id: `parallel/${direction}/${i}`, text: shuffled.slice(i, i + pairsPerDocument).join("\n") });
-    }
-  }
-  return makeRandom(seed, "parallel").shuffle(documents);
+  const directed = records
+    .flatMap((record) => pairsOf(record, seed))
+    .map((pair) => {
+      const random = makeRandom(seed, "template", pair.id);
+      const template = random.pick(TEMPLATE_NAMES);
+      const one = random.next() < 0.5 ? pair : reversed(pair);
+      return { direction: `${one.source}-${one.target}`, text: renderPair(template, one) };
+    });
+  const queues = [...groupBy(directed, ({ direction }) => direction)].map(([direction, pairs]) =>
+    chunk(makeRandom(seed, "pairs", direction).shuffle(pairs), pairsPerDocument).map((some, i) => ({
+      id: `parallel/${direction}/${i}`,
+      text: some.map(({ text }) => text).join("\n"),
+    })),
+  );
+  const isEnglish = ([first]: Document[]) => /\ben\b/.test(first.id);
+  const others = makeRandom(seed, "others").shuffle(queues.filter((queue) => !isEnglish(queue)).flat());
+  const otherQueues = chunk(others, Math.ceil(others.length / OTHERS_PER_ROUND) || 1);
+  return roundRobin([...makeRandom(seed, "directions").shuffle(queues.filter(isEnglish)), ...otherQueues]);
 }

@@ -139,7 +139,7 @@ describe("a stage", () => {
     const rows = utilisation([["en", "en", "ne"], ["en"]], 400, available);
     expect(rows.find((row) => row.name === "en")).toEqual({
       name: "en",
-      group: "english",
+      group: "HR",
       available: 1000,
       used: 1200,
     });

@@ -1,0 +1,49 @@
+/**
+ * From knowledge items of the test split to multiple choice with demonstrations, as the few-shot tasks of the paper's
+ * Table 4: context lines in the training format, choices in the item's language, balanced answer positions.
+ */
+import { itemText, type KnowledgeItem } from "../../data/knowledge.ts";
+import { groupBy } from "../../util/arrays.ts";
+import { makeRandom } from "../../util/random.ts";
+import type { MultipleChoiceItem } from "../multipleChoice.ts";
+
+export interface TaskOptions {
+  seed: number;
+  /** At most this many items of a task in each language. */
+  perLanguage: number;
+  /**
+   * Solved items before each question. They are items of the test split that are not tested themselves.
+   * deviation: at most two or three fit a short context; the paper has 5 shots for most accuracies.
+   */
+  shots: number;
+}
+
+/**
+ * `choices` choices per item: the answer and the first different distractors that `distractorsOf` names. Items with
+ * too few are left out. Answer positions are a shuffle of 0, 1, 2 ... repeated, so no position is favoured.
+ */
+export function makeMultipleChoiceItems(
+  items: readonly KnowledgeItem[],
+  choices: number,
+  distractorsOf: (item: KnowledgeItem) => string[],
+  { seed, perLanguage, shots }: TaskOptions,
+): MultipleChoiceItem[] {
+  const groups = groupBy(items, ({ task, language }) => `${task}/${language}`);
+  return [...groups].flatMap(([name, ofGroup]) => {
+    const random = makeRandom(seed, "multiple choice", name);
+    const shuffled = random.shuffle(ofGroup);
+    const demonstrations = shuffled.slice(0, shots).map((item) => `${itemText(item)}\n`);
+    const tested = shuffled.slice(shots, shots + perLanguage).flatMap((item) => {
+      const distractors = [...new Set(distractorsOf(item))].filter((text) => text !== item.answer);
+      return distractors.length < choices - 1 ? [] : [{ item, distractors: distractors.slice(0, choices - 1) }];
+    });
+    const positions = random.shuffle(tested.map((_, i) => i % choices));
+    return tested.map(({ item, distractors }, i) => ({
+      task: item.task,
+      language: item.language,
+      context: demonstrations.join("") + item.context,
+      choices: distractors.toSpliced(positions[i], 0, item.answer),
+      answer: positions[i],
+    }));
+  });
+}

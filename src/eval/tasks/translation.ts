@@ -1,0 +1,49 @@
+/**
+ * Translation, version 1: held-out UDHR paragraphs and interface messages, after FLORES and WMT-16 (paper Table 4) and
+ * the pairs without English of Table 12. Small and of a narrow domain: to be read with intervals.
+ */
+import type { CorpusRecord } from "../../data/document.ts";
+import type { Language } from "../../data/languages.ts";
+import { groupBy, roundRobin } from "../../util/arrays.ts";
+import { makeRandom } from "../../util/random.ts";
+
+export interface TranslationDirection {
+  source: Language;
+  target: Language;
+  pairs: { source: string; reference: string; key: string }[];
+}
+
+/** Longest text of each side, in characters (CHOSEN: prompt and translation must fit a short context). */
+const MAX_CHARACTERS = { message: 100, article: 300 };
+
+/** At most `n` pairs for each direction: articles and messages in turn, the messages of all sources in turn. */
+export function translationPairs(
+  records: readonly CorpusRecord[],
+  directions: readonly (readonly [source: Language, target: Language])[],
+  n: number,
+  seed: number,
+): TranslationDirection[] {
+  const test = records.filter(({ split, kind }) => split === "test" && (kind === "message" || kind === "article"));
+  return directions.map(([source, target]) => {
+    const fitting = test.filter(({ kind, text: { [source]: input, [target]: reference } }) => {
+      const max = MAX_CHARACTERS[kind as keyof typeof MAX_CHARACTERS];
+      const fits = (text?: string) => text && [...text].length <= max && !text.includes("\n");
+      return fits(input) && fits(reference) && input !== reference;
+    });
+    const shuffled = makeRandom(seed, "translation").shuffle(fitting);
+    const [articles, messages] = ["article", "message"].map((kind) =>
+      shuffled.filter((record) => record.kind === kind),
+    );
+    const bySource = [...groupBy(messages, (record) => record.source).values()];
+    const pairs = roundRobin([articles, roundRobin(bySource)]).slice(0, n);
+    return {
+      source,
+      target,
+      pairs: pairs.map(({ text, ...record }) => ({
+        source: text[source]!,
+        reference: text[target]!,
+        key: `${record.source}/${record.key}`,
+      })),
+    };
+  });
+}
