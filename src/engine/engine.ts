@@ -56,7 +56,7 @@ const START: Record<EngineName, () => Promise<void>> = {
   onnx: async () => {
     if (!tf.findBackend("onnx")) {
       const { OnnxExecutor } = await import("./onnx/executor.ts");
-      const executor = new OnnxExecutor();
+      const executor = new OnnxExecutor(process.env.MARCO_ORT ? JSON.parse(process.env.MARCO_ORT) : {});
       tf.registerBackend("onnx", () => new LazyBackend(executor));
     }
     await use("onnx");

@@ -81,9 +81,9 @@ registerLowering("ClipByValue", (g, [x], node) =>
     g.scalar(attribute(node, "clipValueMax"), number(node)),
   ]),
 );
-registerLowering("ZerosLike", (g, [], node) => fill(g, 0, node));
-registerLowering("OnesLike", (g, [], node) => fill(g, 1, node));
-registerLowering("Fill", (g, [], node) => fill(g, attribute(node, "value"), node));
+registerLowering("ZerosLike", (g, _, node) => fill(g, 0, node));
+registerLowering("OnesLike", (g, _, node) => fill(g, 1, node));
+registerLowering("Fill", (g, _, node) => fill(g, attribute(node, "value"), node));
 
 function fill(g: GraphBuilder, value: number, node: Node): Name {
   const { shape, dtype } = node.outputs[0];

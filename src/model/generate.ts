@@ -1,0 +1,156 @@
+/**
+ * @file A Qwen2 model as evaluation sees it: log-likelihoods of continuations and greedy generation with a KV cache.
+ *
+ * Every shape compiles once, so requests are padded on the right to a few lengths; causal attention never lets real
+ * tokens see padding. One instance serves many models of the same configuration: parameters are an argument.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { compile, type TensorMap } from "../engine/engine.ts";
+import { causalMask, MASKED } from "../ops/attention.ts";
+import type { Qwen2Config } from "./config.ts";
+import { decoder, type KeyValues, labelLogprobs, logits, type Parameters } from "./qwen2.ts";
+
+/** Tokens that are scored or prefilled at once; memory grows with it, speed hardly. */
+const TOKENS_PER_RUN = 2048;
+
+export interface Inference {
+  /** For each request: Σ log p(token | everything before it) over the continuation, in nats. */
+  loglikelihood(parameters: Parameters, requests: { context: number[]; continuation: number[] }[]): Promise<number[]>;
+  /** Greedy continuation of each prompt, up to and without the first stop id; ties go to the lowest id. */
+  generate(
+    parameters: Parameters,
+    prompts: number[][],
+    options: { maxNewTokens: number; stopIds: number[] },
+  ): Promise<number[][]>;
+}
+
+/**
+ * Inference over contexts of at most `contextLength` tokens. Longer requests lose tokens on the left of the context,
+ * longer prompts on their left. An empty context is `bosId`, as in lm-evaluation-harness.
+ */
+export function makeInference(config: Qwen2Config, contextLength: number, bosId: number): Inference {
+  const lengths = [contextLength / 4, contextLength / 2, contextLength].map(Math.ceil); // padded lengths
+  const bucket = (length: number) => lengths.find((n) => length <= n)!;
+
+  const score = compile(({ inputIds, labels, ...parameters }) => {
+    const { logprobs } = labelLogprobs(parameters, config, causalInput(inputIds), labels);
+    return { total: tf.sum(logprobs, 1) }; // [B]
+  });
+  const prefill = compile(({ inputIds, last, ...parameters }) => {
+    const { hidden, keys, values } = decoder(parameters, config, causalInput(inputIds));
+    const [B, T] = inputIds.shape as [number, number];
+    const index = tf.add(last, tf.mul(tf.range(0, B, 1, "int32"), tf.scalar(T, "int32"))); // rows of [B·T, C]
+    return { token: greedy(parameters, config, tf.gather(hidden, index)), ...named({ keys, values }) };
+  });
+  const step = compile(({ token, position, ...rest }) => {
+    const { parameters, keys, values } = unnamed(rest, config.numHiddenLayers);
+    const S = keys[0].shape[1]!;
+    const slots = tf.expandDims(tf.range(0, S, 1, "int32"), 0); // [1, S]
+    const at = tf.expandDims(position, 1); // [B, 1]
+    const slot = tf.expandDims(tf.cast(tf.equal(slots, at), "float32"), 2); // [B, S, 1]
+    const hidden = tf.cast(tf.greater(slots, at), "float32"); // [B, S]
+    const mask = tf.expandDims(tf.mul(hidden, MASKED), 1); // [B, 1, S]
+    const input = { inputIds: tf.expandDims(token, 1), positionIds: at, mask, cache: { keys, values, slot } };
+    const out = decoder(parameters, config, input);
+    return { token: greedy(parameters, config, out.hidden), ...named(out) };
+  });
+
+  return {
+    async loglikelihood(parameters, requests) {
+      const rows = requests.map(({ context, continuation }, index) => {
+        const whole = [...(context.length > 0 ? context : [bosId]), ...continuation];
+        const ids = whole.slice(Math.max(0, whole.length - contextLength));
+        return { index, ids, from: Math.max(1, ids.length - continuation.length) };
+      });
+      const results = new Array<number>(requests.length);
+      for (const T of lengths) {
+        const fitting = rows.filter(({ ids }) => bucket(ids.length) === T);
+        const B = Math.max(1, Math.floor(TOKENS_PER_RUN / T));
+        for (let start = 0; start < fitting.length; start += B) {
+          const batch = fitting.slice(start, start + B);
+          const inputIds = new Int32Array(B * T).fill(bosId);
+          const labels = new Int32Array(B * T).fill(-100);
+          batch.forEach(({ ids, from }, b) => {
+            inputIds.set(ids, b * T);
+            labels.set(ids.slice(from), b * T + from);
+          });
+          const inputs = { inputIds: tensor(inputIds, [B, T]), labels: tensor(labels, [B, T]) };
+          const { total } = score({ ...inputs, ...parameters });
+          const sums = await total.data();
+          batch.forEach(({ index }, b) => {
+            results[index] = sums[b];
+          });
+          tf.dispose([inputs, total]);
+        }
+      }
+      return results;
+    },
+
+    async generate(parameters, prompts, { maxNewTokens, stopIds }) {
+      const stop = new Set(stopIds);
+      const B = Math.max(1, Math.floor(TOKENS_PER_RUN / contextLength));
+      const room = contextLength - maxNewTokens;
+      if (room < 1) throw new Error(`generate: ${maxNewTokens} new tokens do not fit a context of ${contextLength}`);
+      const answers: number[][] = prompts.map(() => []);
+      for (let start = 0; start < prompts.length; start += B) {
+        const batch = prompts.slice(start, start + B).map((ids) => ids.slice(Math.max(0, ids.length - room)));
+        const inputIds = new Int32Array(B * contextLength).fill(bosId);
+        const position = new Int32Array(B); // of the newest token
+        batch.forEach((ids, b) => {
+          inputIds.set(ids, b * contextLength);
+          position[b] = Math.max(0, ids.length - 1);
+        });
+        const inputs = { inputIds: tensor(inputIds, [B, contextLength]), last: tensor(position, [B]) };
+        let state = prefill({ ...inputs, ...parameters });
+        tf.dispose(inputs);
+        const open = new Set(batch.keys());
+        for (let n = 0; ; n++) {
+          const tokens = await state.token.data();
+          for (const b of [...open]) {
+            if (stop.has(tokens[b])) open.delete(b);
+            else answers[start + b].push(tokens[b]);
+          }
+          if (open.size === 0 || n + 1 === maxNewTokens) break;
+          for (let b = 0; b < B; b++) position[b] = Math.min(position[b] + 1, contextLength - 1);
+          const at = tensor(position.slice(), [B]);
+          const next = step({ ...state, position: at, ...parameters });
+          tf.dispose([state, at]);
+          state = next;
+        }
+        tf.dispose(state);
+      }
+      return answers;
+    },
+  };
+}
+
+const tensor = (values: Int32Array, shape: number[]) => tf.tensor(values, shape, "int32");
+
+/** Plain causal input: positions 0..T-1, one document per row. */
+function causalInput(inputIds: tf.Tensor) {
+  const [B, T] = inputIds.shape as [number, number];
+  const positionIds = tf.tile(tf.expandDims(tf.range(0, T, 1, "int32"), 0), [B, 1]); // [B, T]
+  return { inputIds, positionIds, mask: causalMask(tf.zeros([B, T], "int32")) };
+}
+
+/** The most likely next token: hidden [N, C] -> [N] int32. */
+const greedy = (parameters: Parameters, config: Qwen2Config, hidden: tf.Tensor) =>
+  tf.argMax(logits(parameters, config, hidden), 1);
+
+/** Keys and values as named tensors, and back. */
+function named({ keys, values }: KeyValues): TensorMap {
+  const entries = [...keys.map((x, i) => [`key ${i}`, x]), ...values.map((x, i) => [`value ${i}`, x])];
+  return Object.fromEntries(entries);
+}
+
+function unnamed(tensors: TensorMap, layers: number): KeyValues & { parameters: Parameters } {
+  const parameters = { ...tensors };
+  const take = (name: string) => {
+    const x = parameters[name];
+    delete parameters[name];
+    return x;
+  };
+  const keys = Array.from({ length: layers }, (_, i) => take(`key ${i}`));
+  const values = Array.from({ length: layers }, (_, i) => take(`value ${i}`));
+  return { keys, values, parameters };
+}

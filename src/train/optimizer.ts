@@ -1,0 +1,134 @@
+/**
+ * @file AdamW with global-norm clipping, as PyTorch computes them (decoupled decay, bias correction, epsilon outside
+ * the root). Paper section 3.2: β = 0.9 / 0.95, weight decay 0.1, clipping 1.0. Matrices decay; biases and norms
+ * do not. Moments are kept by parameter name.
+ *
+ *   g ← g min(1, clip / ‖g‖)      m ← β₁ m + (1-β₁) g      v ← β₂ v + (1-β₂) g²
+ *   θ ← θ (1 - η λ) - η / (1-β₁ᵗ) · m / (√v / √(1-β₂ᵗ) + ε)
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { lazyBackend } from "../engine/engine.ts";
+import { makeSimdMemory } from "../engine/simd.ts";
+import type { Parameters } from "../model/qwen2.ts";
+
+export interface AdamWOptions {
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  /** Largest global gradient norm; larger gradients are scaled down to it. */
+  maxGradNorm: number;
+}
+
+/** The paper's optimiser (section 3.2); epsilon is PyTorch's default, the paper does not state it. */
+export const PAPER_ADAMW: AdamWOptions = { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, maxGradNorm: 1 };
+
+export interface AdamW {
+  /** Where the gradients may be written directly (see `compile`'s `into`); empty where the engine has its own memory. */
+  gradientArrays: Record<string, Float32Array>;
+  /** Updates the parameters; returns the gradient norm before clipping. A non-finite norm leaves them as they are. */
+  step(gradients: Record<string, tf.Tensor>, learningRate: number): Promise<number>;
+  dispose(): void;
+}
+
+const decays = (x: tf.Tensor) => x.shape.length >= 2;
+
+/** An optimiser that owns the update of `parameters`: it replaces the record's tensors or changes them in place. */
+export function makeAdamW(parameters: Parameters, options: AdamWOptions): AdamW {
+  return lazyBackend() ? inPlace(parameters, options) : composed(parameters, options);
+}
+
+/** All arrays in one block of shared memory, one pass of a SIMD kernel over it. */
+function inPlace(parameters: Parameters, options: AdamWOptions): AdamW {
+  const backend = lazyBackend()!;
+  const names = Object.keys(parameters).sort((a, b) => Number(decays(parameters[b])) - Number(decays(parameters[a])));
+  const padded = (name: string) => Math.ceil(parameters[name].size / 4) * 4;
+  const total = names.reduce((n, name) => n + padded(name), 0);
+  const decayed = names.filter((name) => decays(parameters[name])).reduce((n, name) => n + padded(name), 0);
+  const block = total * 4; // bytes of one copy: parameters, gradients, first and second moments follow each other
+  const { memory, kernels } = makeSimdMemory(4 * block);
+  const gradientArrays: Record<string, Float32Array> = {};
+  let at = 0;
+  for (const name of names) {
+    const { size } = parameters[name];
+    backend.relocate(parameters[name], new Float32Array(memory.buffer, at, size));
+    gradientArrays[name] = new Float32Array(memory.buffer, block + at, size);
+    at += padded(name) * 4;
+  }
+  let t = 0;
+  return {
+    gradientArrays,
+    async step(gradients, learningRate) {
+      for (const name of names) {
+        const data = backend.buffer(gradients[name]) as Float32Array;
+        if (data !== gradientArrays[name]) gradientArrays[name].set(data);
+      }
+      backend.flush(); // nothing that still waits may see the new parameters
+      const norm = Math.sqrt(kernels.sumSquares(block, block));
+      if (!Number.isFinite(norm)) return norm;
+      t++;
+      const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = options;
+      const clip = Math.min(1, maxGradNorm / (norm + 1e-6)); // torch.nn.utils.clip_grad_norm_
+      const update = (from: number, floats: number, decay: number) =>
+        kernels.adamw(
+          ...([from, block + from, 2 * block + from, 3 * block + from, floats * 4] as [
+            number,
+            number,
+            number,
+            number,
+            number,
+          ]),
+          ...[beta1, 1 - beta1, beta2, 1 - beta2, clip, 1 - learningRate * decay],
+          ...[learningRate / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t), epsilon],
+        );
+      update(0, decayed, weightDecay);
+      update(decayed * 4, total - decayed, 0);
+      return norm;
+    },
+    dispose() {
+      // leave the parameters memory of their own, so that the block can be freed
+      for (const name of names) backend.relocate(parameters[name], new Float32Array(parameters[name].size));
+    },
+  };
+}
+
+/** The formula in TensorFlow.js ops, for the stock backends. */
+function composed(parameters: Parameters, options: AdamWOptions): AdamW {
+  const zeros = () => Object.fromEntries(Object.entries(parameters).map(([name, x]) => [name, tf.zerosLike(x)]));
+  const first = zeros();
+  const second = zeros();
+  let t = 0;
+  const replace = (record: Record<string, tf.Tensor>, name: string, now: tf.Tensor) => {
+    record[name].dispose();
+    record[name] = now;
+  };
+  return {
+    gradientArrays: {},
+    async step(gradients, learningRate) {
+      const squares = tf.tidy(() => tf.addN(Object.values(gradients).map((g) => tf.sum(tf.square(g)))));
+      const norm = Math.sqrt((await squares.data())[0]);
+      squares.dispose();
+      if (!Number.isFinite(norm)) return norm;
+      t++;
+      const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = options;
+      const clip = Math.min(1, maxGradNorm / (norm + 1e-6));
+      for (const name of Object.keys(parameters)) {
+        const [p, m, v] = tf.tidy(() => {
+          const g = tf.mul(gradients[name], clip);
+          const m = tf.add(tf.mul(first[name], beta1), tf.mul(g, 1 - beta1));
+          const v = tf.add(tf.mul(second[name], beta2), tf.mul(tf.square(g), 1 - beta2));
+          const kept = tf.mul(parameters[name], 1 - learningRate * (decays(parameters[name]) ? weightDecay : 0));
+          const scale = tf.add(tf.div(tf.sqrt(v), Math.sqrt(1 - beta2 ** t)), epsilon);
+          return [tf.sub(kept, tf.div(tf.mul(m, learningRate / (1 - beta1 ** t)), scale)), m, v];
+        });
+        replace(parameters, name, p);
+        replace(first, name, m);
+        replace(second, name, v);
+      }
+      return norm;
+    },
+    dispose() {
+      tf.dispose([first, second]);
+    },
+  };
+}
