@@ -30,10 +30,9 @@ export interface Tokenizer {
 
 /** A tokenizer from the vocabulary's byte strings by rank, as {@link trainBpe} gives them. */
 export function makeTokenizer(ranks: readonly Uint8Array[]): Tokenizer {
-  const specialIds = Object.fromEntries(SPECIAL_TOKENS.map((name, i) => [name, ranks.length + i]));
   // tiktoken's compact format: "!", the first rank of the line, then the tokens in base64.
   const lines = `! 0 ${ranks.map((bytes) => Buffer.from(bytes).toString("base64")).join(" ")}`;
-  const tiktoken = new Tiktoken(lines, specialIds, PATTERN);
+  const tiktoken = new Tiktoken(lines, {}, PATTERN); // it knows no control tokens, so it cannot yield one
   const bytesById = [...ranks, ...SPECIAL_TOKENS.map((name) => new TextEncoder().encode(name))];
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true }); // that is: keep a leading U+FEFF
 

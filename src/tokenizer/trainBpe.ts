@@ -15,30 +15,36 @@ export interface TrainBpeOptions {
   vocabSize: number;
 }
 
-/** Sum of the weights of one language; 29 of them stay below 2^53, up to which a double counts exactly. */
-const LANGUAGE_WEIGHT = 2 ** 47;
-
 /**
  * The vocabulary's byte strings by rank: the 256 bytes, then one per merge. The control tokens come after them and
- * are not in the list. Every language has the same total weight, however many bytes it has.
+ * are not in the list. Every language counts as much as every other, however many bytes it has.
  */
 export function trainBpe(textsByLanguage: Record<string, readonly string[]>, options: TrainBpeOptions): Uint8Array[] {
   const mergeCount = options.vocabSize - 256 - SPECIAL_TOKENS.length;
-  if (!Number.isInteger(mergeCount) || mergeCount < 0 || options.vocabSize > 65536)
-    throw new UserError(`trainBpe: vocabSize is ${options.vocabSize}, expected an integer from 259 to 65536`);
-  const merges = learnMerges(countPretokens(textsByLanguage), mergeCount);
+  if (!Number.isInteger(mergeCount) || mergeCount < 0 || options.vocabSize > KEY_BASE)
+    throw new UserError(`trainBpe: vocabSize is ${options.vocabSize}, expected an integer from 259 to ${KEY_BASE}`);
+  const merges = learnMerges(weighPretokens(textsByLanguage), mergeCount);
   if (merges.length < mergeCount)
     throw new UserError(
-      `trainBpe: the texts allow ${merges.length} merges, vocabSize ${options.vocabSize} needs ${mergeCount}: ` +
+      `trainBpe: the texts allow ${merges.length} merges, but vocabSize ${options.vocabSize} needs ${mergeCount}: ` +
         "give more text or a smaller vocabSize",
     );
   return ranksOf(merges);
 }
 
-/** Weight of every distinct pre-token, each language's weights scaled to the same sum of bytes times weight. */
-export function countPretokens(textsByLanguage: Record<string, readonly string[]>): Map<string, number> {
+/**
+ * The weight of every distinct pre-token: its count in each language times the language's integer weight, which gives
+ * all languages the same sum of bytes times weight. All weights together stay below 2^53, where a double is exact.
+ *
+ * Why equal bytes: measured with 6 MB of interface text in 29 languages and a vocabulary of 4096, as tokens for the same
+ * text (the Universal Declaration): natural counts 132.9k in all and 6,848 in the worst language, equal bytes 131.0k
+ * and 6,468, weights of bytes^-0.5 130.7k and 6,220, equal characters 131.0k and 6,187. The rules hardly differ; equal
+ * bytes needs no parameter and does not depend on how much of a language happens to be at hand.
+ */
+export function weighPretokens(textsByLanguage: Record<string, readonly string[]>): Map<string, number> {
+  const languages = Object.keys(textsByLanguage).sort();
   const weights = new Map<string, number>();
-  for (const language of Object.keys(textsByLanguage).sort()) {
+  for (const language of languages) {
     const counts = new Map<string, number>();
     let bytes = 0;
     for (const text of textsByLanguage[language]) {
@@ -46,7 +52,7 @@ export function countPretokens(textsByLanguage: Record<string, readonly string[]
       bytes += Buffer.byteLength(normalized);
       for (const word of pretokenize(normalized)) counts.set(word, (counts.get(word) ?? 0) + 1);
     }
-    const weight = Math.floor(LANGUAGE_WEIGHT / bytes);
+    const weight = Math.floor(2 ** 53 / languages.length / bytes);
     for (const [word, count] of counts) weights.set(word, (weights.get(word) ?? 0) + count * weight);
   }
   return weights;
@@ -68,71 +74,92 @@ const KEY_BASE = 65536;
  * date: the weight of a known pair only falls, so a pair on top of the heap with its true weight is the greatest.
  */
 export function learnMerges(wordWeights: ReadonlyMap<string, number>, mergeCount: number): [number, number][] {
-  const words: number[][] = [];
-  const weights: number[] = [];
-  const pairWeight = new Map<number, number>();
-  const pairWords = new Map<number, number[]>();
+  // All words in one array: word w is symbols[starts[w]] up to symbols[starts[w] + lengths[w] - 1].
+  const texts = [...wordWeights.keys()];
+  const weights = Float64Array.from(wordWeights.values());
+  const symbols = Uint16Array.from(Buffer.from(texts.join("")));
+  const lengths = Int32Array.from(texts, (text) => Buffer.byteLength(text));
+  const starts = new Int32Array(texts.length);
+  for (let w = 1; w < texts.length; w++) starts[w] = starts[w - 1] + lengths[w - 1];
 
-  /** Adds `weight` to each pair of word `w`, and notes the word at the pairs that hold `newId` (or at all). */
-  const addPairs = (w: number, weight: number, newId?: number) => {
-    const word = words[w];
-    for (let i = 1; i < word.length; i++) {
-      const key = word[i - 1] * KEY_BASE + word[i];
-      pairWeight.set(key, (pairWeight.get(key) ?? 0) + weight);
-      if (newId !== undefined && word[i - 1] !== newId && word[i] !== newId) continue;
-      const holders = pairWords.get(key);
-      if (holders === undefined) pairWords.set(key, [w]);
-      else if (holders[holders.length - 1] !== w) holders.push(w);
+  const pairs = new Map<number, Pair>();
+  const addWeight = (key: number, weight: number): Pair => {
+    let pair = pairs.get(key);
+    if (pair === undefined) {
+      pair = { weight: 0, words: [] };
+      pairs.set(key, pair);
     }
+    pair.weight += weight;
+    return pair;
   };
-
-  for (const [text, weight] of wordWeights) {
-    words.push([...Buffer.from(text)]);
-    weights.push(weight);
-    addPairs(words.length - 1, weight);
-  }
+  for (let w = 0; w < texts.length; w++)
+    for (let i = starts[w] + 1; i < starts[w] + lengths[w]; i++)
+      addWeight(symbols[i - 1] * KEY_BASE + symbols[i], weights[w]).words.push(w);
   const heap = new PairHeap();
-  for (const [key, weight] of pairWeight) heap.push(weight, key);
+  for (const [key, { weight }] of pairs) heap.push(weight, key);
 
   const merges: [number, number][] = [];
   while (merges.length < mergeCount && heap.size > 0) {
     const { weight, key } = heap.pop();
-    const trueWeight = pairWeight.get(key) ?? 0;
-    if (trueWeight !== weight) {
-      if (trueWeight > 0) heap.push(trueWeight, key);
+    const pair = pairs.get(key)!;
+    if (pair.weight !== weight) {
+      if (pair.weight > 0) heap.push(pair.weight, key);
       continue;
     }
     const left = Math.floor(key / KEY_BASE);
     const right = key % KEY_BASE;
     const id = 256 + merges.length;
     merges.push([left, right]);
-    const changed = new Set<number>();
-    for (const w of pairWords.get(key)!) {
-      const merged = mergePair(words[w], left, right, id);
-      if (merged.length === words[w].length) continue; // noted twice, or another merge has taken its pair apart
-      addPairs(w, -weights[w]);
-      words[w] = merged;
-      addPairs(w, weights[w], id);
-      for (let i = 1; i < merged.length; i++)
-        if (merged[i - 1] === id || merged[i] === id) changed.add(merged[i - 1] * KEY_BASE + merged[i]);
+
+    // Each merge turns `x left right y` into `x id y`: collect what pairs lose and gain by x and by y.
+    const before = new Map<number, Pair>(); // x -> weight that goes from (x, left) to (x, id)
+    const after = new Map<number, Pair>(); // y -> weight that goes from (right, y) to (id, y)
+    for (const w of pair.words) {
+      const end = starts[w] + lengths[w];
+      let out = starts[w];
+      for (let i = starts[w]; i < end; i++) {
+        if (symbols[i] !== left || i + 1 === end || symbols[i + 1] !== right) {
+          symbols[out++] = symbols[i];
+          continue;
+        }
+        if (out > starts[w]) collect(before, symbols[out - 1], weights[w], w);
+        if (i + 2 < end) collect(after, symbols[i + 2], weights[w], w);
+        symbols[out++] = id;
+        i++;
+      }
+      lengths[w] = out - starts[w]; // unchanged where w is noted twice, or another merge took its pair apart
     }
-    pairWords.delete(key);
-    pairWeight.delete(key);
-    for (const newKey of changed) heap.push(pairWeight.get(newKey)!, newKey);
+    const made = new Set<number>();
+    const move = (from: number, to: number, moved: Pair) => {
+      addWeight(from, -moved.weight);
+      const gains = addWeight(to, moved.weight);
+      for (const w of moved.words) gains.words.push(w);
+      made.add(to);
+    };
+    for (const [y, moved] of after) move(right * KEY_BASE + y, id * KEY_BASE + y, moved);
+    for (const [x, moved] of before) move(x * KEY_BASE + left, x * KEY_BASE + id, moved);
+    pairs.delete(key);
+    for (const newKey of made) {
+      const { weight: gained } = pairs.get(newKey)!;
+      if (gained > 0) heap.push(gained, newKey); // (id, left) is gained and lost again where matches touch
+    }
   }
   return merges;
 }
 
-/** `word` with each `left, right` replaced by `id`, from left to right. */
-export function mergePair(word: readonly number[], left: number, right: number, id: number): number[] {
-  const out: number[] = [];
-  for (let i = 0; i < word.length; i++) {
-    if (word[i] === left && word[i + 1] === right) {
-      out.push(id);
-      i++;
-    } else out.push(word[i]);
+/** An adjacent pair: the sum of its occurrences' weights, and words that hold it or once did. */
+interface Pair {
+  weight: number;
+  words: number[];
+}
+
+function collect(pairs: Map<number, Pair>, neighbour: number, weight: number, word: number): void {
+  const pair = pairs.get(neighbour);
+  if (pair === undefined) pairs.set(neighbour, { weight, words: [word] });
+  else {
+    pair.weight += weight;
+    if (pair.words[pair.words.length - 1] !== word) pair.words.push(word);
   }
-  return out;
 }
 
 /** A binary heap: greatest weight first, then smallest key. */
