@@ -1,0 +1,327 @@
+/**
+ * One page about one run: `writeReport(directory)` reads the run folder and writes `report.html` beside the results.
+ * The page needs no network, no server and no script; its policy forbids all three. Light and dark follow the reader's
+ * setting, tables scroll on a phone, and it prints. The same results give the same bytes.
+ */
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Results, StageName } from "../util/results.ts";
+import {
+  accuracyChart,
+  bitsPerByteCharts,
+  dpoCharts,
+  forgettingChart,
+  mixtureCharts,
+  trainingCharts,
+  translationChart,
+  winLossTieChart,
+} from "./charts.ts";
+import { html, Markup } from "./markup.ts";
+import { groupOf } from "./paper.ts";
+import { type Run, readRun } from "./readRun.ts";
+import { CSS } from "./style.ts";
+import {
+  accuracyTable,
+  bitsPerByteTable,
+  type Cell,
+  directionLabel,
+  directions,
+  duration,
+  fixed,
+  forgettingTable,
+  integer,
+  mean,
+  meanAccuracy,
+  mixtureTable,
+  percent,
+  type Row,
+  STAGE_LABELS,
+  short,
+  signatures,
+  type Table,
+  tasks,
+  timesTable,
+  translationTable,
+  utilisationTable,
+  winLossTieTable,
+} from "./tables.ts";
+
+/** Writes `report.html` into the run folder and returns its path. The page appears whole or not at all. */
+export function writeReport(directory: string): string {
+  const path = join(directory, "report.html");
+  writeFileSync(`${path}.part`, renderReport(readRun(directory)));
+  renameSync(`${path}.part`, path);
+  return path;
+}
+
+/** The page as text. */
+export function renderReport(run: Run): string {
+  const { results } = run;
+  const sections = results.evaluations.length === 0 ? [training(run), data(results)] : all(run);
+  const title = `${results.preset}, seed ${results.seed}: Marco-LLM in miniature`;
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title>
+<style>${new Markup(CSS)}</style>
+</head>
+<body>
+${header(results)}
+<main>
+${[claims(results), ...sections, reproduce(run)]}
+</main>
+<footer><p>Written by marco-mini from results.json, metrics.jsonl and manifest.json of this folder.</p></footer>
+</body>
+</html>
+`;
+  return page.text;
+}
+
+function all(run: Run): (Markup | undefined)[] {
+  const { results } = run;
+  return [training(run), data(results), languages(results), choices(results), translation(results), preference(run)];
+}
+
+// ------------------------------------------------------------------------------------------------ head
+
+function header({ preset, seed, engine, model, times, evaluations, claims, tokenizer }: Results): Markup {
+  const seconds = Object.values(times.seconds).reduce((a, b) => a + b, 0);
+  const facts: [string, string][] = [
+    ["Preset", preset],
+    ["Seed", String(seed)],
+    ["Parameters", short(model.parameters)],
+    ["Vocabulary", short(tokenizer.vocabSize)],
+    ["Time", duration(seconds)],
+    ["Engine", `${engine.name}: ${engine.reason}`],
+  ];
+  const [first, last] = [evaluations[0], evaluations[evaluations.length - 1]];
+  const cards: [string, string, string][] = [];
+  const add = (label: string, from: Cell, to: Cell, note: string) => {
+    if (from.value !== undefined && to.value !== undefined) cards.push([label, `${from.text} → ${to.text}`, note]);
+  };
+  if (evaluations.length > 1) {
+    const bits = (e: typeof first, keep: (l: string) => boolean) =>
+      fixed(mean(Object.keys(e.bitsPerByte).flatMap((l) => (keep(l) ? e.bitsPerByte[l] : []))), 3);
+    const span = `${STAGE_LABELS[first.stage]} → ${STAGE_LABELS[last.stage]}`;
+    const lr = (l: string) => groupOf(l) === "LR";
+    add("Bits per byte, LR", bits(first, lr), bits(last, lr), `${span}, lower is better`);
+    add(
+      "Bits per byte, English",
+      bits(first, (l) => l === "en"),
+      bits(last, (l) => l === "en"),
+      span,
+    );
+    const languages = Object.keys(last.bitsPerByte);
+    const accuracy = (e: typeof first) => percent(meanAccuracy(e, languages));
+    add("Multiple choice, %", accuracy(first), accuracy(last), `${span}, mean of tasks`);
+    const chrf = (e: typeof first) => fixed(mean(e.translation.map((t) => t.chrf)), 1);
+    add("Translation, chrF2", chrf(first), chrf(last), `${span}, mean of directions`);
+  }
+  const held = claims.filter((claim) => claim.holds).length;
+  cards.push(["Claims that hold", `${held} of ${claims.length}`, "see below"]);
+  return html`<header>
+<p class="kicker">marco-mini · a run of the reference implementation of Marco-LLM (arXiv 2412.04003)</p>
+<h1>Two-stage multilingual continual pretraining, SFT and DPO, in miniature</h1>
+<dl class="facts">${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+<div class="cards">${cards.map(
+    ([label, value, note]) => html`<div><span>${label}</span><b>${value}</b><small>${note}</small></div>`,
+  )}</div>
+<p class="lead">The paper continues Qwen2 (1.5B to 72B parameters) on 300 billion tokens. This model has
+${short(model.parameters)} parameters, so levels do not compare with the paper's; directions, shares and trade-offs do.
+Numbers of the paper are marked as such.</p>
+<nav>${[
+    ["claims", "Claims"],
+    ["training", "Training"],
+    ["data", "Data"],
+    ["languages", "Languages"],
+    ["choices", "Multiple choice"],
+    ["translation", "Translation"],
+    ["preferences", "Preferences"],
+    ["reproduce", "Reproduce"],
+  ].map(([id, label]) => html`<a href="#${id}">${label}</a>`)}</nav>
+</header>`;
+}
+
+function section(id: string, title: string, intro: string, ...content: (Markup | undefined)[]): Markup {
+  return html`<section id="${id}">
+<h2>${title}</h2>
+<p>${intro}</p>
+${content}
+</section>
+`;
+}
+
+const charts = (figures: (Markup | undefined)[]): Markup => html`<div class="charts">${figures}</div>`;
+
+function claims({ claims }: Results): Markup {
+  return section(
+    "claims",
+    "Claims",
+    "What was expected of the run before it started, and what came out.",
+    html`<div class="scroll"><table class="claims"><thead><tr><th></th><th>claim</th><th>expected</th><th>measured</th></tr></thead>
+<tbody>${claims.map(
+      (
+        c,
+      ) => html`<tr class="${c.holds ? "good" : "bad"}"><td><span class="mark">${c.holds ? "✓ holds" : "✗ does not hold"}</span></td><th scope="row">${c.name}</th><td>${c.target}</td><td>${c.value}</td></tr>
+`,
+    )}</tbody></table></div>`,
+  );
+}
+
+// ------------------------------------------------------------------------------------------------ sections
+
+function training({ metrics }: Run): Markup {
+  return section(
+    "training",
+    "Training curves",
+    "Stage I and Stage II each warm up to their own maximal rate and decay by a cosine to a tenth of it (paper section " +
+      "3.2). SFT and DPO follow with rates far below.",
+    charts(trainingCharts(metrics)),
+  );
+}
+
+function data(results: Results): Markup {
+  return section(
+    "data",
+    "Data",
+    "Stage II takes share from English, Chinese and the other higher-resourced languages and gives it to lower-resourced " +
+      "languages and parallel, knowledge and synthetic data (paper Table 2).",
+    charts(mixtureCharts(results)),
+    table(mixtureTable(results)),
+    table(utilisationTable(results)),
+  );
+}
+
+function languages(results: Results): Markup {
+  return section(
+    "languages",
+    "Languages",
+    "Bits per byte do not depend on the tokenizer and compare models on one language; across languages they do not " +
+      "compare, because scripts need different numbers of bytes.",
+    charts([...bitsPerByteCharts(results), forgettingChart(results)]),
+    table(forgettingTable(results)),
+    table(bitsPerByteTable(results)),
+  );
+}
+
+function choices(results: Results): Markup | undefined {
+  const names = tasks(results);
+  if (names.length === 0) return undefined;
+  return section(
+    "choices",
+    "Multiple choice",
+    "The answer is the choice with the highest log-probability per character (acc_norm). Below every number stands what " +
+      "guessing would give; with few items the interval is wide, and a difference inside it means nothing.",
+    charts(names.map((task) => accuracyChart(results, task))),
+    ...names.map((task) => table(accuracyTable(results, task), true)),
+  );
+}
+
+function translation(results: Results): Markup | undefined {
+  const all = directions(results);
+  if (all.length === 0) return undefined;
+  const samples = all.map((direction) => {
+    const byStage = results.evaluations.flatMap((e) => {
+      const found = e.translation.find((t) => t.source === direction.source && t.target === direction.target);
+      return found ? [{ stage: e.stage, samples: found.samples }] : [];
+    });
+    return html`<details><summary>${directionLabel(direction)}</summary>${byStage[0].samples.map(
+      (sample, i) => html`<table class="samples"><tbody>
+${line("source", sample.source, direction.source)}
+${line("reference", sample.reference, direction.target)}
+${byStage.map(({ stage, samples }) => samples[i] && line(stage, samples[i].hypothesis, direction.target))}
+</tbody></table>`,
+    )}</details>`;
+  });
+  return section(
+    "translation",
+    "Translation",
+    "Greedy, first line of the answer. chrF2 counts characters and needs no tokenizer, so it compares across languages; " +
+      "BLEU depends on the tokenizer (Japanese and Thai: characters, because MeCab is not used).",
+    charts([translationChart(results)]),
+    table(translationTable(results)),
+    html`<p class="note">Signatures: ${signatures(results).map((s) => html`<code>${s}</code> `)}</p>`,
+    html`<h3>Samples, side by side across the stages</h3>`,
+    ...samples,
+  );
+}
+
+/** One text of a sample; the direction of the script is left to the text, for Arabic, Hebrew and Urdu. */
+function line(who: StageName | "source" | "reference", text: string, language: string): Markup {
+  const label = who in STAGE_LABELS ? STAGE_LABELS[who as StageName] : who;
+  const shown = text === "" ? html`<i>(nothing)</i>` : text;
+  return html`<tr class="${who}"><th scope="row">${label}</th><td dir="auto" lang="${language}">${shown}</td></tr>`;
+}
+
+function preference(run: Run): Markup | undefined {
+  const { results, metrics } = run;
+  const measured = results.evaluations.filter((e) => e.preference);
+  if (measured.length === 0 && !metrics.some((m) => m.stage === "dpo")) return undefined;
+  const accuracy: Table = {
+    caption: "Held-out pairs: the chosen answer is the more likely one, per token",
+    columns: ["n", "%"],
+    rows: measured.map(({ stage, preference }): Row => {
+      const { n, value, low, high } = preference!.accuracy;
+      const note = `[${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}]`;
+      return { label: STAGE_LABELS[stage], cells: [integer(n), { ...percent(value), note }] };
+    }),
+  };
+  const verdicts = winLossTieTable(results);
+  return section(
+    "preferences",
+    "Preferences (DPO)",
+    "DPO raises the margin between chosen and rejected answers; both rewards may fall while it grows. A win needs one " +
+      "point of chrF2 against the reference more than the SFT model's answer, in both orders of presentation.",
+    charts([...dpoCharts(metrics), winLossTieChart(results)]),
+    measured.length > 0 ? table(accuracy) : undefined,
+    verdicts && table(verdicts),
+  );
+}
+
+function reproduce({ results, manifest }: Run): Markup {
+  const entries = [...flatten({ engine: results.engine, model: results.model }), ...flatten({ manifest })];
+  return section(
+    "reproduce",
+    "Reproduce",
+    "Equal seeds and engines give equal results; only the times differ.",
+    table(timesTable(results)),
+    html`<details><summary>Model, engine and manifest</summary><div class="scroll"><table class="settings"><tbody>${entries.map(
+      ([key, value]) => html`<tr><th scope="row">${key}</th><td>${value}</td></tr>`,
+    )}</tbody></table></div></details>`,
+  );
+}
+
+/** Nested settings as lines "a.b.c" -> value. */
+function flatten(value: unknown, path = ""): [string, string][] {
+  if (typeof value !== "object" || value === null) return [[path, String(value)]];
+  if (Array.isArray(value) && value.every((item) => typeof item !== "object")) return [[path, value.join(", ")]];
+  return Object.entries(value).flatMap(([key, inner]) => flatten(inner, path === "" ? key : `${path}.${key}`));
+}
+
+// ------------------------------------------------------------------------------------------------ tables
+
+/** A table that scrolls sideways; `folded` ones can be closed. */
+function table({ caption, columns, spans, rows, note }: Table, folded = false): Markup {
+  const body = html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
+<thead>${
+    spans &&
+    html`<tr><td></td>${spans.map(([label, width]) => html`<th class="span" scope="colgroup" colspan="${width}">${label}</th>`)}</tr>`
+  }<tr><td></td>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
+<tbody>${rows.map((row) =>
+    row.kind === "group"
+      ? html`<tr class="group"><th colspan="${columns.length + 1}" scope="rowgroup"><span>${row.label}</span></th></tr>
+`
+      : html`<tr${row.kind === "average" && html` class="average"`}><th scope="row">${row.label}</th>${row.cells.map(cell)}</tr>
+`,
+  )}</tbody></table></div>${note && html`<p class="note">${note}</p>`}`;
+  return folded ? html`<details open><summary>${caption}</summary>${body}</details>` : html`<h3>${caption}</h3>${body}`;
+}
+
+/** The rounded text, with the exact value for machines (and for the test that compares the page with the results). */
+function cell({ text, value, note, tone }: Cell): Markup {
+  const shown = value === undefined ? html`${text}` : html`<data value="${value}">${text}</data>`;
+  return html`<td${tone && html` class="${tone}"`}>${shown}${note && html` <small>${note}</small>`}</td>`;
+}
