@@ -111,7 +111,10 @@ export const typescript: Extractor = (root) => {
   return align(tables);
 };
 
-/** OpenUI5: `messagebundle_<locale>.properties` in the library and in its designtime folder. */
+/**
+ * OpenUI5: `messagebundle_<locale>.properties` in the library and in its designtime folder. Apostrophes that are
+ * doubled for MessageFormat become single.
+ */
 export const openui5: Extractor = async (root) => {
   const bundles = (readdirSync(root, { recursive: true }) as string[])
     .filter((path) => path.endsWith("messagebundle_en.properties"))
@@ -120,7 +123,12 @@ export const openui5: Extractor = async (root) => {
   for (const path of bundles) {
     const folder = join(root, path, "..");
     const stemOf = (file: string) => basename(file, ".properties").replace(/^messagebundle_/, "");
-    const tables = await perLocale(folder, ".properties", (file) => parseProperties(readText(file)), stemOf);
+    const tables = await perLocale(
+      folder,
+      ".properties",
+      (file) => parseProperties(readText(file).replaceAll("''", "'")),
+      stemOf,
+    );
     const prefix = path.includes("designtime") ? "designtime/" : "";
     segments.push(...align(tables).map((segment) => ({ ...segment, key: prefix + segment.key })));
   }

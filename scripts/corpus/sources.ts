@@ -61,7 +61,7 @@ export const SOURCES: Source[] = [
   row("@openstreetmap/id-tagging-schema", "ISC", "message", /^dist\/translations\//, catalogues.idTagging),
   ...OPENUI5.map((library) =>
     row(`@openui5/sap.${library}`, "Apache-2.0", "message", /messagebundle.*\.properties$/, catalogues.openui5, {
-      copyright: "Copyright SAP SE or an SAP affiliate company and OpenUI5 contributors",
+      copyright: "Copyright 2026 SAP SE or an SAP affiliate company and OpenUI5 contributors",
     }),
   ),
   row("osm-community-index", "ISC", "message", /^i18n\//, catalogues.osmCommunity),

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import type { CorpusRecord, RecordKind, Split } from "../../src/data/document.ts";
 import type { Language } from "../../src/data/languages.ts";
-import { fold } from "./clean.ts";
+import { gist } from "./clean.ts";
 
 /** A cleaned record that does not know its split yet. */
 export type Unsplit = Omit<CorpusRecord, "split"> & { group?: string };
@@ -12,15 +12,15 @@ export type Unsplit = Omit<CorpusRecord, "split"> & { group?: string };
 /** Share of the keys in validation, and as much again in test. */
 export const HELD_OUT_RATIO = 0.03;
 
-/** Of the 30 articles of the Declaration (and of no other group of articles), this many in validation and in test. */
-export const HELD_OUT_ARTICLES = 3;
+/** Share of the Declaration's paragraphs in validation, and as much again in test; at least this much. */
+export const HELD_OUT_ARTICLE_RATIO = 0.1;
 
 /** Uniform in [0, 1), a function of `text` alone. */
 export const hashRatio = (text: string): number => createHash("sha256").update(text).digest().readUInt32BE(0) / 2 ** 32;
 
 /**
- * Gives every record a split, by hash and never by order. Records of one kind with the same English text and records
- * of one group are linked, and linked records get the same split, by the hash of the first of their names.
+ * Gives every record a split, by hash and never by order. Records of one kind whose English texts have the same gist
+ * and records of one group are linked, and linked records get the same split, by the hash of the first of their names.
  */
 export function assignSplits(records: Unsplit[]): CorpusRecord[] {
   const links = new Map<string, string>();
@@ -30,24 +30,37 @@ export function assignSplits(records: Unsplit[]): CorpusRecord[] {
     return at;
   };
   const names = records.map((record) => {
-    const english = `${record.kind} ${fold(record.text.en!)}`;
+    const english = `${record.kind} ${gist(record.text.en!)}`;
     const group = record.group ? `${record.kind} group ${record.group}` : english;
     const [first, second] = [root(english), root(group)].sort();
     if (first !== second) links.set(second, first);
     return english;
   });
-  const articles = new Set(names.filter((_, i) => isArticle(records[i])).map(root));
-  const ranked = [...articles].sort((a, b) => hashRatio(a) - hashRatio(b));
+  const articles = articleSplits(names.filter((_, i) => isArticle(records[i])).map(root));
   return records.map(({ group: _, ...record }, i) => {
     const name = root(names[i]);
-    if (record.kind !== "article") return { ...record, split: splitAt(hashRatio(name)) };
-    const rank = ranked.indexOf(name);
-    const heldOut = rank >= 0 && rank < 2 * HELD_OUT_ARTICLES;
-    return { ...record, split: heldOut ? (rank % 2 === 0 ? "test" : "validation") : "train" };
+    const split = record.kind === "article" ? (articles.get(name) ?? "train") : splitAt(hashRatio(name));
+    return { ...record, split };
   });
 }
 
 const isArticle = (record: Unsplit) => record.kind === "article" && record.key.startsWith("article/");
+
+/**
+ * Splits of articles, given the article of each paragraph: in the order of their hashes, articles go to the smaller of
+ * test and validation until both have their share of the paragraphs; the rest is for training.
+ */
+function articleSplits(paragraphs: string[]): Map<string, Split> {
+  const sizes = { test: 0, validation: 0 };
+  const splits = new Map<string, Split>();
+  for (const article of [...new Set(paragraphs)].sort((a, b) => hashRatio(a) - hashRatio(b))) {
+    const split = sizes.test <= sizes.validation ? "test" : "validation";
+    if (sizes[split] >= HELD_OUT_ARTICLE_RATIO * paragraphs.length) break;
+    sizes[split] += paragraphs.filter((paragraph) => paragraph === article).length;
+    splits.set(article, split);
+  }
+  return splits;
+}
 
 function splitAt(ratio: number): Split {
   if (ratio < HELD_OUT_RATIO) return "test";
@@ -68,7 +81,7 @@ export function removeLeaks(records: CorpusRecord[], drop: (reason: string) => v
     const kept: CorpusRecord["text"] = {};
     for (const [language, text] of texts(record)) {
       const lines = text.split("\n");
-      const fresh = lines.filter((line) => !seen.has(`${language} ${fold(line)}`));
+      const fresh = lines.filter((line) => !seen.has(`${language} ${gist(line)}`));
       if (fresh.length < lines.length)
         drop(record.kind === "document" ? "held-out line is in train" : "held-out text is in train");
       if (fresh.length === lines.length || (record.kind === "document" && fresh.length > 0)) {
@@ -80,7 +93,7 @@ export function removeLeaks(records: CorpusRecord[], drop: (reason: string) => v
 }
 
 function addLines(seen: Set<string>, language: Language, text: string): void {
-  for (const line of text.split("\n")) seen.add(`${language} ${fold(line)}`);
+  for (const line of text.split("\n")) seen.add(`${language} ${gist(line)}`);
 }
 
 export const texts = (record: { text: CorpusRecord["text"] }) => Object.entries(record.text) as [Language, string][];
@@ -90,7 +103,7 @@ export function removeDuplicates(records: Unsplit[], drop: (reason: string) => v
   const seen = new Set<string>();
   return records.flatMap((record) => {
     if (record.kind === "name" || record.kind === "generated") return [record];
-    const english = `${record.kind} ${fold(record.text.en!)}`;
+    const english = `${record.kind} ${gist(record.text.en!)}`;
     const kept: CorpusRecord["text"] = { en: record.text.en };
     for (const [language, text] of texts(record)) {
       const pair = `${english} ${language} ${text}`;
