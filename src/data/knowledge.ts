@@ -130,21 +130,28 @@ export function heldOutLanguages({ relation, territory }: Pick<Fact, "relation" 
 
 /**
  * Facts are held out by language: trained in HR languages only, tested in every LR language and in two HR languages
- * where that fact is not trained. A fact withheld from all languages could not be known.
+ * where that fact is not trained. A fact withheld from all languages could not be known. Where a language says it in
+ * the very words of a training language ("Zimbabwe, official language = Shona"), it is neither trained nor tested.
  */
 function factItems(records: readonly CorpusRecord[], facts: Facts, split: Split): KnowledgeItem[] {
   if (split === "validation") return [];
   return makeFactList(records, facts).flatMap((fact) => {
     const heldOut = heldOutLanguages(fact);
-    const trained: readonly Language[] = HR_LANGUAGES.filter((language) => !heldOut.includes(language));
-    return LANGUAGES.filter((language) => trained.includes(language) === (split === "train")).flatMap((language) => {
+    const items = LANGUAGES.flatMap((language): KnowledgeItem[] => {
       const territory = fact.territoryNames[language];
       const answer = fact.answerNames[language];
       if (!territory || !answer) return [];
       return [{ task: fact.relation, key: fact.territory, language, context: factContext(fact, territory), answer }];
     });
+    const isTrained = ({ language }: KnowledgeItem) => isHR(language) && !heldOut.includes(language);
+    const trained = items.filter(isTrained);
+    if (split === "train") return trained;
+    const words = new Set(trained.map((item) => itemText(item).toLowerCase()));
+    return items.filter((item) => !isTrained(item) && !words.has(itemText(item).toLowerCase()));
   });
 }
+
+export const isHR = (language: Language) => (HR_LANGUAGES as readonly Language[]).includes(language);
 
 /** "Japan, currency =" */
 export function factContext({ relation }: Pick<Fact, "relation">, territoryName: string): string {
@@ -153,11 +160,13 @@ export function factContext({ relation }: Pick<Fact, "relation">, territoryName:
 
 export interface KnowledgeDocumentOptions {
   seed: number;
-  /** Documents of each task; a task with fewer items repeats them in a new order. */
+  /** Documents of each task; a task with fewer items repeats them in a new order, {@link MAX_PASSES} times in all. */
   documentsPerTask: number;
   /** Lines of one task and language in a document: later ones have examples before them, as in few-shot evaluation. */
   itemsPerDocument: number;
 }
+
+const MAX_PASSES = 4;
 
 /** Documents of `items`: tasks have equal parts, and inside a task its languages; both in turn, in seeded order. */
 export function makeKnowledgeDocuments(items: readonly KnowledgeItem[], options: KnowledgeDocumentOptions): Document[] {
@@ -167,7 +176,7 @@ export function makeKnowledgeDocuments(items: readonly KnowledgeItem[], options:
     const perLanguage = Math.ceil(documentsPerTask / languages.length);
     const queues = languages.map(([language, ofLanguage]) => {
       const texts: Document[] = [];
-      for (let pass = 0; texts.length < perLanguage; pass++) {
+      for (let pass = 0; texts.length < perLanguage && pass < MAX_PASSES; pass++) {
         const shuffled = makeRandom(seed, task, language, String(pass)).shuffle(ofLanguage);
         for (const some of chunk(shuffled, itemsPerDocument)) {
           texts.push({ id: `${task}/${language}/${texts.length}`, text: some.map(itemText).join("\n") });

@@ -25,9 +25,8 @@ export const TEMPLATES = {
 export type TemplateName = keyof typeof TEMPLATES;
 export const TEMPLATE_NAMES = Object.keys(TEMPLATES) as TemplateName[];
 
-/** One text in two languages; `id` is the same for both directions. */
+/** One text in two languages. */
 export interface TranslationPair {
-  id: string;
   source: Language;
   target: Language;
   input: string;
@@ -64,9 +63,9 @@ export function translationPrompt(template: TemplateName, pair: Omit<Translation
  * CHOSEN: the paper's pairs are English-centric and its any-to-any translation (Table 12) has no pairs of its own.
  */
 export function pairsOf(record: CorpusRecord, seed: number): TranslationPair[] {
+  if (record.key.startsWith("emoji-keywords/")) return []; // sets of words, in no common order
   const languages = LANGUAGES.filter((language) => record.text[language]);
   const pair = (source: Language, target: Language): TranslationPair => ({
-    id: `${record.source}/${record.key}/${source}-${target}`,
     source,
     target,
     input: record.text[source]!,
@@ -75,7 +74,9 @@ export function pairsOf(record: CorpusRecord, seed: number): TranslationPair[] {
   const others = languages.filter((language) => language !== "en");
   const pairs = languages.includes("en") ? others.map((language) => pair("en", language)) : [];
   if (others.length >= 2) {
-    const [first, second] = makeRandom(seed, "pivotless", record.source, record.key).shuffle(others);
+    const random = makeRandom(seed, "without English", record.source, record.key);
+    const first = random.pick(others);
+    const second = random.pick(others.filter((language) => language !== first));
     pairs.push(pair(first, second));
   }
   return pairs.filter(({ input, output }) => input !== output);
@@ -86,31 +87,39 @@ export function reversed(pair: TranslationPair): TranslationPair {
   return { ...pair, source: pair.target, target: pair.source, input: pair.output, output: pair.input };
 }
 
+export interface ParallelOptions {
+  seed: number;
+  /** Pairs in a document: all of one direction, so later ones have examples before them (FLORES has one shot). */
+  pairsPerDocument?: number;
+  /** At most this many pairs of two languages, drawn at random; a run draws a small part of them. */
+  pairsPerLanguagePair?: number;
+}
+
 /** Documents without English that are in each round of one document per English-centric direction (CHOSEN). */
 const OTHERS_PER_ROUND = 7;
 
 /**
- * Every pair in one direction, drawn by its id with equal chance, in a template drawn uniformly by its id
- * (CHOSEN: the paper states neither), joined by line breaks into documents of `pairsPerDocument`.
- * A document keeps one direction, so that its later pairs have examples before them (FLORES is scored with one shot).
- * Directions take turns, so that a language with few pairs is as frequent as the others while it lasts.
+ * Every pair in one direction, each with equal chance, in a template drawn uniformly (CHOSEN: the paper states
+ * neither), joined by line breaks into documents. Directions take turns, so that a language with few pairs is as
+ * frequent as the others while it lasts.
  */
 export function makeParallelDocuments(
   records: readonly CorpusRecord[],
-  seed: number,
-  pairsPerDocument = 4,
+  { seed, pairsPerDocument = 4, pairsPerLanguagePair = 3000 }: ParallelOptions,
 ): Document[] {
-  const directed = records
-    .flatMap((record) => pairsOf(record, seed))
-    .map((pair) => {
-      const random = makeRandom(seed, "template", pair.id);
-      const template = random.pick(TEMPLATE_NAMES);
+  const pairs = records.flatMap((record) => pairsOf(record, seed));
+  const byLanguages = groupBy(pairs, ({ source, target }) => (source < target ? source + target : target + source));
+  const directed = [...byLanguages].flatMap(([languages, some]) => {
+    const random = makeRandom(seed, "parallel", languages);
+    const drawn = random.shuffle(some).slice(0, pairsPerLanguagePair);
+    return drawn.map((pair) => {
       const one = random.next() < 0.5 ? pair : reversed(pair);
-      return { direction: `${one.source}-${one.target}`, text: renderPair(template, one) };
+      return { direction: `${one.source}-${one.target}`, text: renderPair(random.pick(TEMPLATE_NAMES), one) };
     });
-  const queues = [...groupBy(directed, ({ direction }) => direction)].map(([direction, pairs]) =>
-    chunk(makeRandom(seed, "pairs", direction).shuffle(pairs), pairsPerDocument).map((some, i) => ({
-      id: `parallel/${direction}/${i}`,
+  });
+  const queues = [...groupBy(directed, ({ direction }) => direction)].map(([direction, ofDirection]) =>
+    chunk(ofDirection, pairsPerDocument).map((some, i) => ({
+      id: `${direction}/${i}`,
       text: some.map(({ text }) => text).join("\n"),
     })),
   );

@@ -35,7 +35,7 @@ export function makeStreams(
   const items = makeKnowledgeItems(train, facts, "train");
   const streams = {
     ...Object.fromEntries(LANGUAGES.map((language) => [language, makeMonolingualDocuments(train, language, seed)])),
-    parallel: makeParallelDocuments(train, seed),
+    parallel: makeParallelDocuments(train, { seed }),
     knowledge: makeKnowledgeDocuments(items, { seed, ...KNOWLEDGE }),
     synthetic: makeSyntheticDocuments(train, facts, { seed, ...SYNTHETIC }),
   } as Record<StreamName, Document[]>;
@@ -45,18 +45,20 @@ export function makeStreams(
 
 /**
  * One language's text: consecutive segments of a source joined by line breaks, so that neighbouring messages of one
- * program stay together; articles and documents are prose of one source in order. Generated sentences (numbers, cron)
- * belong to the knowledge stream. Prose and messages take turns with names, which would otherwise be most of the text
+ * program stay together, articles in order, and long documents in parts. Generated sentences (numbers, cron) and keyword
+ * lists belong to the knowledge stream. Prose and messages take turns with names, which would otherwise be most of the text
  * of the poorest languages (CHOSEN: one to one, while there is any).
  */
 export function makeMonolingualDocuments(train: readonly CorpusRecord[], language: Language, seed: number): Document[] {
-  const segments = train.filter(({ kind, text }) => kind !== "generated" && text[language]);
+  const segments = train.filter(
+    ({ kind, key, text }) => text[language] && kind !== "generated" && !key.startsWith("emoji-keywords/"),
+  );
   const documents: { names: Document[]; prose: Document[] } = { names: [], prose: [] };
   for (const [source, ofSource] of groupBy(segments, (record) => record.source)) {
     const texts =
       ofSource[0].kind === "document"
-        ? ofSource.map((record) => [record.text[language]!])
-        : joinSegments(ofSource, language);
+        ? ofSource.flatMap(({ text }) => joinSegments(text[language]!.split("\n")))
+        : joinSegments(ofSource.map(({ text }) => text[language]!));
     const target = ofSource[0].kind === "name" ? documents.names : documents.prose;
     texts.forEach((lines, i) => {
       target.push({ id: `${language}/${source}/${i}`, text: lines.join("\n") });
@@ -68,19 +70,19 @@ export function makeMonolingualDocuments(train: readonly CorpusRecord[], languag
   return roundRobin(shuffled);
 }
 
-/** Consecutive segments in groups of at least {@link DOCUMENT_CHARACTERS}; a text that a group has already is left out. */
-function joinSegments(records: readonly CorpusRecord[], language: Language): string[][] {
+/** Consecutive segments in groups of at least {@link DOCUMENT_CHARACTERS}; what a group has already is left out. */
+function joinSegments(segments: readonly string[]): string[][] {
   const groups: string[][] = [[]];
   let length = 0;
-  for (const { text } of records) {
+  for (const segment of segments) {
     if (length >= DOCUMENT_CHARACTERS) {
       groups.push([]);
       length = 0;
     }
     const group = groups[groups.length - 1];
-    if (group.includes(text[language]!)) continue;
-    group.push(text[language]!);
-    length += text[language]!.length;
+    if (group.includes(segment)) continue;
+    group.push(segment);
+    length += segment.length;
   }
   return groups;
 }

@@ -9,7 +9,7 @@ import { groupBy, roundRobin } from "../util/arrays.ts";
 import { makeRandom, type Random } from "../util/random.ts";
 import type { Facts } from "./corpus.ts";
 import type { CorpusRecord, Document } from "./document.ts";
-import { emojiOf, factContext, heldOutLanguages, itemText, makeFactList } from "./knowledge.ts";
+import { emojiOf, factContext, heldOutLanguages, isHR, itemText, makeFactList } from "./knowledge.ts";
 import { HR_LANGUAGES, LANGUAGES, type Language } from "./languages.ts";
 
 /** Table 14's slots that are drawn here: {keywords}, {subject}, {type_passage}, {min_length}-{max_length}, {language}. */
@@ -38,6 +38,9 @@ interface Entry {
   sentences: Map<string, string[]>;
 }
 
+/** Messages of a language that are searched for keywords, drawn at random, and their longest. */
+const MESSAGES = { count: 3000, maxLength: 200 };
+
 /** Documents per language from train records: keyword texts, then cross-lingual questions, languages in turn. */
 export function makeSyntheticDocuments(
   records: readonly CorpusRecord[],
@@ -46,7 +49,7 @@ export function makeSyntheticDocuments(
 ): Document[] {
   const train = records.filter((record) => record.split === "train");
   const queues = LANGUAGES.map((language) => {
-    const entries = makeEntries(train, language);
+    const entries = makeEntries(train, language, seed);
     return Array.from({ length: documentsPerLanguage }, (_, i): Document[] => {
       const random = makeRandom(seed, "synthetic", language, String(i));
       const text = keywordText(entries, language, random);
@@ -67,7 +70,7 @@ function wordsOf(text: string, language: Language): string[] {
 const segmenters: Partial<Record<Language, Intl.Segmenter>> = {};
 
 /** Emoji names of one word, with the messages that hold that word; those with a message first. */
-export function makeEntries(train: readonly CorpusRecord[], language: Language): Entry[] {
+export function makeEntries(train: readonly CorpusRecord[], language: Language, seed: number): Entry[] {
   const keywords = new Map(
     train
       .filter(({ key }) => key.startsWith("emoji-keywords/"))
@@ -82,12 +85,17 @@ export function makeEntries(train: readonly CorpusRecord[], language: Language):
     const words = wordsOf(name, language);
     if (words.length === 1 && !entries.has(words[0])) entries.set(words[0], entry);
   }
-  for (const { kind, source, text } of train) {
-    const sentence = text[language];
-    if (kind !== "message" || !sentence || sentence.length > 200) continue;
+  const isMessage = ({ kind, text }: CorpusRecord) =>
+    kind === "message" && text[language] && text[language].length <= MESSAGES.maxLength;
+  const messages = makeRandom(seed, "messages", language).shuffle(train.filter(isMessage)).slice(0, MESSAGES.count);
+  for (const { source, text } of messages) {
+    const sentence = text[language]!;
     for (const word of new Set(wordsOf(sentence, language))) {
       const sentences = entries.get(word)?.sentences;
-      if (sentences) sentences.set(source, [...(sentences.get(source) ?? []), sentence]);
+      if (!sentences) continue;
+      const ofSource = sentences.get(source) ?? [];
+      sentences.set(source, ofSource);
+      ofSource.push(sentence);
     }
   }
   const all = [...entries.values()];
@@ -171,7 +179,7 @@ function makeCrossLingualDocuments(
     facts: (random: Random, from: Language, to: Language) => {
       const fact = random.pick(factList);
       const heldOut = heldOutLanguages(fact);
-      const trained = [from, to].every((language) => isHr(language) && !heldOut.includes(language));
+      const trained = [from, to].every((language) => isHR(language) && !heldOut.includes(language));
       const territory = fact.territoryNames[from];
       return [trained && territory ? factContext(fact, territory).replace(/ =$/, "") : undefined, fact.answerNames[to]];
     },
@@ -197,5 +205,3 @@ function makeCrossLingualDocuments(
     ),
   );
 }
-
-const isHr = (language: Language) => (HR_LANGUAGES as readonly Language[]).includes(language);

@@ -10,7 +10,7 @@ import {
   translationPrompt,
 } from "../../src/data/parallel.ts";
 
-const pair: TranslationPair = { id: "x", source: "en", target: "de", input: "Save", output: "Speichern" };
+const pair: TranslationPair = { source: "en", target: "de", input: "Save", output: "Speichern" };
 const record = (key: string, text: CorpusRecord["text"]): CorpusRecord => ({
   source: "s",
   key,
@@ -61,12 +61,14 @@ describe("pairs", () => {
 
   it("become documents of one direction, every pair once, the same for the same seed", () => {
     const records = Array.from({ length: 40 }, (_, i) => record(`k${i}`, { en: `word${i}.`, de: `Wort${i}.` }));
-    const documents = makeParallelDocuments(records, 7);
-    expect(makeParallelDocuments(records, 7)).toEqual(documents);
-    expect(makeParallelDocuments(records, 8)).not.toEqual(documents);
+    const documents = makeParallelDocuments(records, { seed: 7 });
+    expect(makeParallelDocuments(records, { seed: 7 })).toEqual(documents);
+    expect(makeParallelDocuments(records, { seed: 8 })).not.toEqual(documents);
     const text = documents.map((d) => d.text).join("\n");
     for (let i = 0; i < 40; i++) expect(text.split(`Wort${i}.`)).toHaveLength(2);
-    const directions = new Set(documents.map((d) => d.id.split("/")[1]));
+    const directions = new Set(documents.map((d) => d.id.split("/")[0]));
     expect(directions).toEqual(new Set(["en-de", "de-en"]));
+    const bounded = makeParallelDocuments(records, { seed: 7, pairsPerDocument: 1, pairsPerLanguagePair: 10 });
+    expect(bounded).toHaveLength(10);
   });
 });

@@ -16,7 +16,10 @@ export interface TranslationDirection {
 /** Longest text of each side, in characters (CHOSEN: prompt and translation must fit a short context). */
 const MAX_CHARACTERS = { message: 100, article: 300 };
 
-/** At most `n` pairs for each direction: articles and messages in turn, the messages of all sources in turn. */
+/**
+ * At most `n` pairs for each direction: articles and messages in turn, the messages of all sources in turn. A pair goes
+ * when either side is a line of a training record, in whatever language: short texts recur under other keys.
+ */
 export function translationPairs(
   records: readonly CorpusRecord[],
   directions: readonly (readonly [source: Language, target: Language])[],
@@ -24,10 +27,12 @@ export function translationPairs(
   seed: number,
 ): TranslationDirection[] {
   const test = records.filter(({ split, kind }) => split === "test" && (kind === "message" || kind === "article"));
+  const train = records.filter(({ split }) => split === "train");
+  const trained = new Set(train.flatMap(({ text }) => Object.values(text).flatMap((some) => some.split("\n"))));
   return directions.map(([source, target]) => {
     const fitting = test.filter(({ kind, text: { [source]: input, [target]: reference } }) => {
       const max = MAX_CHARACTERS[kind as keyof typeof MAX_CHARACTERS];
-      const fits = (text?: string) => text && [...text].length <= max && !text.includes("\n");
+      const fits = (text?: string) => text && [...text].length <= max && !text.includes("\n") && !trained.has(text);
       return fits(input) && fits(reference) && input !== reference;
     });
     const shuffled = makeRandom(seed, "translation").shuffle(fitting);
