@@ -12,7 +12,7 @@ export type Unsplit = Omit<CorpusRecord, "split"> & { group?: string };
 /** Share of the keys in validation, and as much again in test. */
 export const HELD_OUT_RATIO = 0.03;
 
-/** Share of the Declaration's paragraphs in validation, and as much again in test; at least this much. */
+/** Share of the Declaration's paragraphs in validation, and as much again in test. */
 export const HELD_OUT_ARTICLE_RATIO = 0.1;
 
 /** Uniform in [0, 1), a function of `text` alone. */
@@ -47,16 +47,18 @@ export function assignSplits(records: Unsplit[]): CorpusRecord[] {
 const isArticle = (record: Unsplit) => record.kind === "article" && record.key.startsWith("article/");
 
 /**
- * Splits of articles, given the article of each paragraph: in the order of their hashes, articles go to the smaller of
- * test and validation until both have their share of the paragraphs; the rest is for training.
+ * Splits of articles, given the article of each paragraph: in the order of their hashes, articles go to test or else to
+ * validation as long as its share of the paragraphs has room for them; the rest is for training.
  */
 function articleSplits(paragraphs: string[]): Map<string, Split> {
-  const sizes = { test: 0, validation: 0 };
+  const share = Math.round(HELD_OUT_ARTICLE_RATIO * paragraphs.length);
+  const room = { test: share, validation: share };
   const splits = new Map<string, Split>();
   for (const article of [...new Set(paragraphs)].sort((a, b) => hashRatio(a) - hashRatio(b))) {
-    const split = sizes.test <= sizes.validation ? "test" : "validation";
-    if (sizes[split] >= HELD_OUT_ARTICLE_RATIO * paragraphs.length) break;
-    sizes[split] += paragraphs.filter((paragraph) => paragraph === article).length;
+    const size = paragraphs.filter((paragraph) => paragraph === article).length;
+    const split = (["test", "validation"] as const).find((candidate) => size <= room[candidate]);
+    if (!split) continue;
+    room[split] -= size;
     splits.set(article, split);
   }
   return splits;
