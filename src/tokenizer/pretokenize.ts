@@ -6,7 +6,7 @@
  * - white space is one explicit class, for JavaScript's `\s` has U+FEFF and lacks U+0085;
  * - deviation: a run is cut after {@link MAX_RUN} characters, where Qwen2 has no bound. tiktoken takes time quadratic in
  *   the length of a pre-token: 200,000 times `a` took 37 s. Ids differ from Qwen2's only where a run is longer.
- * Each engine classes letters by its own version of Unicode, so characters newer than that may be split differently.
+ * Each engine classes and composes characters by its own version of Unicode: only newer ones may come out differently.
  */
 
 /** Longest run of letters, of punctuation or of white space in one pre-token, in code points. */
