@@ -34,9 +34,9 @@ describe("knowledge items", () => {
       ...HR_LANGUAGES.filter((l) => heldOut.includes(l)),
       ...LR_LANGUAGES,
     ]);
-    expect(find("capital", "T3", "ne").map(itemText)).toEqual(["Land 3 ne, capital = City 3 ne"]);
+    expect(find("capital", "T3", "ne").map(itemText)).toEqual(["Place 3 ne, capital = City 3 ne"]);
     expect(find("officialLanguage", "T3", "ne").map(itemText)).toEqual([
-      "Land 3 ne, official language = Language 3 ne",
+      "Place 3 ne, official language = Language 3 ne",
     ]);
   });
 

@@ -39,7 +39,7 @@ export const miniCorpus: CorpusRecord[] = [
     return record("cldr-annotations-full", "name", `emoji-keywords/${points}`, splitOf(i), keywords);
   }),
   ...TERRITORIES.flatMap((code, i) => [
-    record("cldr-localenames-full", "name", `territory/${code}`, i === 0 ? "test" : "train", (l) => `Land ${i} ${l}`),
+    record("cldr-localenames-full", "name", `territory/${code}`, i === 0 ? "test" : "train", (l) => `Place ${i} ${l}`),
     record("cldr-localenames-full", "name", `language/${code}`, "train", (l) => `Language ${i} ${l}`),
     record("cldr-numbers-full", "name", `currency/${code}`, "train", (l) => `Coin ${i} ${l}`),
     record("cldr-dates-full", "name", `city/${code}`, "train", (l) => `City ${i} ${l}`),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeStreams } from "../../src/data/streams.ts";
 import { differingFields } from "../../src/eval/tasks/cron.ts";
+import { givesAway } from "../../src/eval/tasks/facts.ts";
 import { makeHeldOutTexts, makeMultipleChoice, translationPairs } from "../../src/eval/tasks/index.ts";
 import { oneDigitChanged } from "../../src/eval/tasks/numbers.ts";
 import { groupBy } from "../../src/util/arrays.ts";
@@ -25,8 +26,9 @@ describe("multiple choice", () => {
 
   it("offers different choices in the item's language, and one right fact", () => {
     for (const item of items) expect(new Set(item.choices).size).toBe(item.task === "association" ? 2 : 4);
+    expect(inLanguage("officialLanguage", "uk")).toHaveLength(8);
     for (const item of inLanguage("officialLanguage", "uk")) {
-      const territory = Number(/Land (\d+) uk, official language =$/.exec(item.context)![1]);
+      const territory = Number(/Place (\d+) uk, official language =$/.exec(item.context)![1]);
       const right = [`Language ${territory} uk`, `Language ${(territory + 1) % 24} uk`]; // the second is official, too
       expect(item.choices.filter((choice) => right.includes(choice))).toEqual([right[0]]);
     }
@@ -59,6 +61,14 @@ describe("multiple choice", () => {
 
   it("is the same for the same seed", () => {
     expect(makeMultipleChoice(miniCorpus, miniFacts, options)).toEqual(items);
+  });
+
+  it("asks no fact that gives itself away", () => {
+    expect(givesAway("Japan", "Japanese yen")).toBe(true);
+    expect(givesAway("日本", "日元")).toBe(true);
+    expect(givesAway("Vanuatu", "vatu")).toBe(true); // "atu"
+    expect(givesAway("Austria", "euro")).toBe(false);
+    expect(givesAway("Südafrika", "Euro")).toBe(false);
   });
 
   it("counts the fields in which cron expressions differ", () => {

@@ -14,7 +14,7 @@ import { facts } from "./facts.ts";
 import type { TaskOptions } from "./items.ts";
 import { numbers } from "./numbers.ts";
 
-export { type TranslationDirection, translationPairs } from "./translation.ts";
+export { type TranslationDirection, translationPairs, translationPrompter } from "./translation.ts";
 
 /** Every multiple choice item. */
 export function makeMultipleChoice(

@@ -2,10 +2,16 @@
  * Translation, version 1: held-out UDHR paragraphs and interface messages, after FLORES and WMT-16 (paper Table 4) and
  * the pairs without English of Table 12. Small and of a narrow domain: to be read with intervals.
  */
+
+import { chatPrompt } from "../../data/chatRows.ts";
 import type { CorpusRecord } from "../../data/document.ts";
 import type { Language } from "../../data/languages.ts";
+import { translationPrompt } from "../../data/parallel.ts";
+import { translationInstruction } from "../../data/sft.ts";
+import type { Tokenizer } from "../../tokenizer/bpe.ts";
 import { groupBy, roundRobin } from "../../util/arrays.ts";
 import { makeRandom } from "../../util/random.ts";
+import type { EvaluationSuite } from "../run.ts";
 
 export interface TranslationDirection {
   source: Language;
@@ -51,4 +57,15 @@ export function translationPairs(
       })),
     };
   });
+}
+
+/** How a model is asked to translate: template A of Table 13 before fine-tuning, a chat after it. */
+export function translationPrompter(tokenizer: Tokenizer): EvaluationSuite["translationPrompt"] {
+  return ({ text, source: from, target: to, stage }) => {
+    const [source, target] = [from as Language, to as Language];
+    if (stage === "sft" || stage === "dpo")
+      return chatPrompt(tokenizer, [{ role: "user", content: translationInstruction(source, target, text) }]);
+    const prompt = translationPrompt("A", { source, target, input: text });
+    return [tokenizer.special.endOfText, ...tokenizer.encode(prompt)];
+  };
 }
