@@ -50,10 +50,9 @@ function figure(title: string, subtitle: string, alt: string, options: Plot.Plot
     marginLeft: 44,
     style: { fontSize: "11.5px", background: "none", overflow: "visible" },
     ...options,
-  } as Plot.PlotOptions) as unknown as { outerHTML: string; setAttribute(name: string, value: string): void };
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", alt);
-  return html`<figure><figcaption><b>${title}</b> <span>${subtitle}</span></figcaption>${new Markup(svg.outerHTML)}</figure>`;
+  } as Plot.PlotOptions) as unknown as { outerHTML: string };
+  const drawing = new Markup(svg.outerHTML.slice("<svg".length)); // linkedom escapes texts, but only quotes in attributes
+  return html`<figure><figcaption><b>${title}</b> <span>${subtitle}</span></figcaption><svg role="img" aria-label="${alt}"${drawing}</figure>`;
 }
 
 /** Mean per bucket, at most `limit` points, so that a long run stays a small file. */
@@ -100,6 +99,12 @@ function endLabels(series: Series[], [low, high]: [number, number], height: numb
 const grid = (options: Plot.AxisYOptions = {}) => [
   Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1, ticks: 5, ...options }),
   Plot.axisY({ ticks: 5, tickSize: 0, label: null, ...options }),
+];
+
+/** A line through dots. (Plot's own markers number themselves across charts, so equal charts would differ.) */
+const dotted = ({ points, color }: Series): Plot.Markish[] => [
+  Plot.lineY(points, { x: "x", y: "y", stroke: color, strokeWidth: 2 }),
+  Plot.dot(points, { x: "x", y: "y", r: 3, fill: color }),
 ];
 
 const lastOf = (s: Series) => s.points[s.points.length - 1].y;
@@ -376,7 +381,7 @@ export function forgettingChart({ evaluations }: Results): Markup | undefined {
   if (evaluations.length < 2) return undefined;
   const colors: Record<string, string> = {
     English: "var(--stage1)",
-    Chinese: "var(--bad)",
+    Chinese: "var(--dpo)",
     "Other HR": "var(--sft)",
     LR: "var(--stage2)",
   };
@@ -415,9 +420,7 @@ export function forgettingChart({ evaluations }: Results): Markup | undefined {
           tickSize: 3,
         }),
         Plot.ruleY([0], { stroke: "var(--base)", strokeWidth: 1.5 }),
-        ...series.map((s) =>
-          Plot.lineY(s.points, { x: "x", y: "y", stroke: s.color, strokeWidth: 2, marker: "circle" }),
-        ),
+        ...series.flatMap(dotted),
         endLabels(series, y, height),
       ],
     },
@@ -450,13 +453,14 @@ export function accuracyChart({ evaluations }: Results, task: string): Markup {
     color: color(group),
     points: points.filter((p) => p.group === group).map((p) => ({ x: p.x, y: p.value })),
   }));
+  const guess = { label: "chance", color: "var(--soft)", points: [{ x: evaluations.length - 0.7, y: chance }] };
   return figure(
     task,
     "accuracy, items of a group pooled, 95 % intervals",
     `Accuracy on ${task}, chance ${(100 * chance).toFixed(0)} %: ${series.map((s) => `${s.label} ${s.points.map((p) => (100 * p.y).toFixed(0)).join(", ")} %`).join("; ")} over the stages.`,
     {
       height,
-      marginRight: 34,
+      marginRight: 56,
       x: { domain: [-0.3, evaluations.length - 0.7] },
       y: { domain: y },
       marks: [
@@ -468,15 +472,6 @@ export function accuracyChart({ evaluations }: Results, task: string): Markup {
           tickSize: 3,
         }),
         Plot.ruleY([chance], { stroke: "var(--soft)", strokeDasharray: "4,3" }),
-        Plot.text(["chance"], {
-          y: [chance],
-          text: (d) => d,
-          frameAnchor: "left",
-          textAnchor: "start",
-          dy: -7,
-          dx: 2,
-          fill: "var(--soft)",
-        }),
         Plot.ruleX(points, {
           x: "x",
           y1: "low",
@@ -485,10 +480,8 @@ export function accuracyChart({ evaluations }: Results, task: string): Markup {
           strokeWidth: 2,
           strokeOpacity: 0.45,
         }),
-        ...series.map((s) =>
-          Plot.lineY(s.points, { x: "x", y: "y", stroke: s.color, strokeWidth: 1.5, marker: "circle" }),
-        ),
-        endLabels(series, y, height),
+        ...series.flatMap(dotted),
+        endLabels([...series, guess], y, height),
       ],
     },
   );
@@ -534,9 +527,7 @@ export function translationChart({ evaluations }: Results): Markup | undefined {
           label: null,
           tickSize: 3,
         }),
-        ...series.map((s) =>
-          Plot.lineY(s.points, { x: "x", y: "y", stroke: s.color, strokeWidth: 2, marker: "circle" }),
-        ),
+        ...series.flatMap(dotted),
         endLabels(series, y, height),
       ],
     },
@@ -563,7 +554,8 @@ export function winLossTieChart(results: Results): Markup | undefined {
     return parts.map(([part, color]) => {
       const share = row[part as "win"] / row.n;
       start += share;
-      return { label: row.label, x1: start - share, x2: start, share, color, count: row[part as "win"] };
+      const ink = part === "tie" ? "var(--text)" : "var(--on-bar)";
+      return { label: row.label, x1: start - share, x2: start, share, color, ink, count: row[part as "win"] };
     });
   });
   const total = rows[rows.length - 1];
@@ -589,11 +581,11 @@ export function winLossTieChart(results: Results): Markup | undefined {
             x: (b) => (b.x1 + b.x2) / 2,
             y: "label",
             text: (b) => String(b.count),
-            fill: "var(--on-bar)",
+            fill: "ink",
             fontSize: 10.5,
           },
         ),
-        legend(parts.map(([part, color]) => [`■ ${part}`, color])),
+        legend(parts.map(([part, color]) => [`■ ${part}`, part === "tie" ? "var(--soft)" : color])),
       ],
     },
   );

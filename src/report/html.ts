@@ -24,6 +24,8 @@ import {
   accuracyTable,
   bitsPerByteTable,
   type Cell,
+  type Direction,
+  directionBlocks,
   directionLabel,
   directions,
   duration,
@@ -41,6 +43,7 @@ import {
   type Table,
   tasks,
   timesTable,
+  translationOf,
   translationTable,
   utilisationTable,
   winLossTieTable,
@@ -190,8 +193,7 @@ function data(results: Results): Markup {
     "Stage II takes share from English, Chinese and the other higher-resourced languages and gives it to lower-resourced " +
       "languages and parallel, knowledge and synthetic data (paper Table 2).",
     charts(mixtureCharts(results)),
-    table(mixtureTable(results)),
-    table(utilisationTable(results)),
+    tables(mixtureTable(results), utilisationTable(results)),
   );
 }
 
@@ -201,9 +203,8 @@ function languages(results: Results): Markup {
     "Languages",
     "Bits per byte do not depend on the tokenizer and compare models on one language; across languages they do not " +
       "compare, because scripts need different numbers of bytes.",
-    charts([...bitsPerByteCharts(results), forgettingChart(results)]),
-    table(forgettingTable(results)),
-    table(bitsPerByteTable(results)),
+    beside([forgettingChart(results)], forgettingTable(results)),
+    beside(bitsPerByteCharts(results), bitsPerByteTable(results)),
   );
 }
 
@@ -213,39 +214,49 @@ function choices(results: Results): Markup | undefined {
   return section(
     "choices",
     "Multiple choice",
-    "The answer is the choice with the highest log-probability per character (acc_norm). Below every number stands what " +
-      "guessing would give; with few items the interval is wide, and a difference inside it means nothing.",
+    'The answer is the choice with the highest log-probability per character (acc_norm). "Chance" ' +
+      "is what guessing gives; with few items the interval is wide, and a difference inside it means nothing.",
     charts(names.map((task) => accuracyChart(results, task))),
-    ...names.map((task) => table(accuracyTable(results, task), true)),
+    ...names.map((task, i) => {
+      const { caption, ...rest } = accuracyTable(results, task);
+      return html`<details${i === 0 && html` open`}><summary>${caption}</summary>${table({ caption, ...rest })}</details>`;
+    }),
   );
 }
 
 function translation(results: Results): Markup | undefined {
   const all = directions(results);
   if (all.length === 0) return undefined;
-  const samples = all.map((direction) => {
-    const byStage = results.evaluations.flatMap((e) => {
-      const found = e.translation.find((t) => t.source === direction.source && t.target === direction.target);
-      return found ? [{ stage: e.stage, samples: found.samples }] : [];
-    });
-    return html`<details><summary>${directionLabel(direction)}</summary>${byStage[0].samples.map(
-      (sample, i) => html`<table class="samples"><tbody>
-${line("source", sample.source, direction.source)}
-${line("reference", sample.reference, direction.target)}
-${byStage.map(({ stage, samples }) => samples[i] && line(stage, samples[i].hypothesis, direction.target))}
-</tbody></table>`,
-    )}</details>`;
-  });
+  const samples = directionBlocks(all).map(
+    ([label, members], i) =>
+      html`<details${i === 0 && html` open`}><summary>${label}</summary><div class="cardgrid">${members.map((d) => sampleCards(results, d))}</div></details>`,
+  );
   return section(
     "translation",
     "Translation",
     "Greedy, first line of the answer. chrF2 counts characters and needs no tokenizer, so it compares across languages; " +
       "BLEU depends on the tokenizer (Japanese and Thai: characters, because MeCab is not used).",
     charts([translationChart(results)]),
-    table(translationTable(results)),
+    tables(translationTable(results)),
     html`<p class="note">Signatures: ${signatures(results).map((s) => html`<code>${s}</code> `)}</p>`,
     html`<h3>Samples, side by side across the stages</h3>`,
     ...samples,
+  );
+}
+
+/** One card per sample of a direction: source, reference and what each model made of it. */
+function sampleCards({ evaluations }: Results, direction: Direction): Markup[] {
+  const byStage = evaluations.flatMap((e) => {
+    const found = translationOf(e, direction);
+    return found ? [{ stage: e.stage, samples: found.samples }] : [];
+  });
+  return byStage[0].samples.map(
+    (sample, i) => html`<table class="samples"><caption>${directionLabel(direction)}</caption><tbody>
+${line("source", sample.source, direction.source)}
+${line("reference", sample.reference, direction.target)}
+${byStage.map(({ stage, samples }) => samples[i] && line(stage, samples[i].hypothesis, direction.target))}
+</tbody></table>
+`,
   );
 }
 
@@ -275,9 +286,9 @@ function preference(run: Run): Markup | undefined {
     "Preferences (DPO)",
     "DPO raises the margin between chosen and rejected answers; both rewards may fall while it grows. A win needs one " +
       "point of chrF2 against the reference more than the SFT model's answer, in both orders of presentation.",
-    charts([...dpoCharts(metrics), winLossTieChart(results)]),
-    measured.length > 0 ? table(accuracy) : undefined,
-    verdicts && table(verdicts),
+    charts(dpoCharts(metrics)),
+    measured.length > 0 ? tables(accuracy) : undefined,
+    verdicts && beside([winLossTieChart(results)], verdicts),
   );
 }
 
@@ -287,7 +298,7 @@ function reproduce({ results, manifest }: Run): Markup {
     "reproduce",
     "Reproduce",
     "Equal seeds and engines give equal results; only the times differ.",
-    table(timesTable(results)),
+    tables(timesTable(results)),
     html`<details><summary>Model, engine and manifest</summary><div class="scroll"><table class="settings"><tbody>${entries.map(
       ([key, value]) => html`<tr><th scope="row">${key}</th><td>${value}</td></tr>`,
     )}</tbody></table></div></details>`,
@@ -303,9 +314,19 @@ function flatten(value: unknown, path = ""): [string, string][] {
 
 // ------------------------------------------------------------------------------------------------ tables
 
-/** A table that scrolls sideways; `folded` ones can be closed. */
-function table({ caption, columns, spans, rows, note }: Table, folded = false): Markup {
-  const body = html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
+/** Tables with their captions as headings, side by side where there is room. */
+function tables(...all: Table[]): Markup {
+  return html`<div class="tables">${all.map((t) => html`<div><h3>${t.caption}</h3>${table(t)}</div>`)}</div>`;
+}
+
+/** Charts to the right of the table with their numbers; on a phone above it. */
+function beside(figures: (Markup | undefined)[], numbers: Table): Markup {
+  return html`<div class="beside">${charts(figures)}${tables(numbers)}</div>`;
+}
+
+/** A table that scrolls sideways when it is wider than the page. */
+function table({ caption, columns, spans, rows, note }: Table): Markup {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
 <thead>${
     spans &&
     html`<tr><td></td>${spans.map(([label, width]) => html`<th class="span" scope="colgroup" colspan="${width}">${label}</th>`)}</tr>`
@@ -317,7 +338,6 @@ function table({ caption, columns, spans, rows, note }: Table, folded = false): 
       : html`<tr${row.kind === "average" && html` class="average"`}><th scope="row">${row.label}</th>${row.cells.map(cell)}</tr>
 `,
   )}</tbody></table></div>${note && html`<p class="note">${note}</p>`}`;
-  return folded ? html`<details open><summary>${caption}</summary>${body}</details>` : html`<h3>${caption}</h3>${body}`;
 }
 
 /** The rounded text, with the exact value for machines (and for the test that compares the page with the results). */

@@ -32,13 +32,17 @@ nav { display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 8px 0; }
 .cards div { background: var(--card); border-radius: 10px; padding: 12px 16px; display: flex; flex-direction: column; }
 .cards span, .cards small { color: var(--soft); font-size: 13px; }
 .cards b { font-size: 22px; font-variant-numeric: tabular-nums; line-height: 1.4; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 26px 34px; margin: 18px 0 8px;
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); gap: 26px 34px; margin: 18px 0 8px;
   align-items: start; }
 figure { margin: 0; min-width: 0; max-width: 560px; }
 figcaption { font-size: 14px; margin-bottom: 4px; line-height: 1.35; }
-figcaption span { color: var(--soft); font-size: 13px; }
-svg.plot { display: block; width: 100%; height: auto; }
+figcaption span { color: var(--soft); font-size: 13px; display: block; }
+svg.plot { display: block; width: 100%; height: auto; --plot-background: var(--page); }
 .plot text { white-space: pre; }
+.tables { display: flex; flex-wrap: wrap; gap: 0 54px; align-items: flex-start; }
+.tables > div { width: min-content; min-width: min(100%, 330px); max-width: 100%; }
+.beside { display: flex; flex-flow: row-reverse wrap; justify-content: flex-end; gap: 10px 44px; align-items: flex-start; }
+.beside > .tables { min-width: 0; max-width: 100%; } .beside > .charts { flex: 1 1 330px; max-width: 480px; grid-template-columns: 1fr; margin-top: 30px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 10px; text-align: right; white-space: nowrap; }
@@ -51,7 +55,8 @@ th.span { text-align: center; color: var(--text); border-bottom: 1px solid var(-
 tbody tr:hover > * { background: var(--card) !important; }
 tr.group th { color: var(--soft); font-size: 12.5px; font-weight: 600; padding-top: 12px; position: static !important; }
 tr.group th span { position: sticky; left: 10px; }
-tr.average > * { font-weight: 600; border-top: 1px solid var(--line); }
+tr.average > * { border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); background: var(--card) !important; }
+tr.average th { font-weight: 600; }
 td small { color: var(--soft); font-size: 11.5px; font-weight: 400; }
 td.good { color: var(--good); } td.bad { color: var(--bad); } td.strong { font-weight: 700; }
 .claims { width: 100%; }
@@ -61,7 +66,9 @@ td.good { color: var(--good); } td.bad { color: var(--bad); } td.strong { font-w
 .good .mark { background: var(--good-soft); color: var(--good); } .bad .mark { background: var(--bad-soft); color: var(--bad); }
 details { margin: 12px 0; border-top: 1px solid var(--line); padding-top: 8px; }
 summary { cursor: pointer; font-weight: 600; padding: 3px 0; }
-.samples { width: 100%; margin: 10px 0 18px; background: var(--card); border-radius: 8px; font-size: 14.5px; }
+.cardgrid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); gap: 14px; padding: 10px 0; }
+.samples { width: 100%; background: var(--card); border-radius: 8px; font-size: 14.5px; height: fit-content; }
+.samples caption { text-align: left; font-weight: 600; font-size: 13.5px; padding: 2px 0 4px; }
 .samples th { width: 92px; color: var(--soft); vertical-align: top; padding: 4px 12px; font-size: 13px; }
 .samples td { text-align: start; white-space: pre-wrap; overflow-wrap: anywhere; padding: 4px 12px; }
 .samples .source td, .samples .reference td { font-weight: 600; }
@@ -80,5 +87,5 @@ footer { padding: 24px 0 40px; font-size: 13px; border-top: 1px solid var(--line
 @media print {
   body { max-width: none; font-size: 11px; } nav, footer { display: none; } section { break-before: auto; padding-top: 14px; }
   figure, tr, .cards, .samples { break-inside: avoid; } .scroll { overflow: visible; } table { font-size: 9.5px; } th, td { padding: 1px 5px; }
-  .charts { grid-template-columns: 1fr 1fr; } h2, h3, summary { break-after: avoid; } }
+  .charts { grid-template-columns: 1fr 1fr; } h2, h3, summary { break-after: avoid; } details::details-content { content-visibility: visible; } }
 `;

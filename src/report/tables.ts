@@ -284,8 +284,9 @@ export function forgettingTable({ evaluations }: Results): Table {
     spans: [
       ["bits per byte, % (negative is better)", later.length],
       ["accuracy, points", later.length],
-      ["paper, Qwen2-7B → Marco-7B", 1],
+      ["paper, 7B", 1],
     ],
+    note: "Paper: accuracy of Qwen2-7B → Marco-LLM 7B over its own benchmarks.",
     rows: groups.map(([label, languages]) => ({
       label,
       cells: [
@@ -314,25 +315,39 @@ export function forgettingGroups(evaluations: StageEvaluation[]): [label: string
 
 // ------------------------------------------------------------------------------------------------ translation, DPO
 
+export interface Direction {
+  source: string;
+  target: string;
+}
+
 /** "English → Nepali". */
-export function directionLabel({ source, target }: { source: string; target: string }): string {
+export function directionLabel({ source, target }: Direction): string {
   return `${labelOf(source)} → ${labelOf(target)}`;
 }
 
-export function directions({ evaluations }: Results): { source: string; target: string }[] {
-  const all = evaluations.flatMap((e) => e.translation);
+export function directions({ evaluations }: Results): Direction[] {
+  const all = evaluations.flatMap((e) => e.translation.map(({ source, target }) => ({ source, target })));
   return all.filter((a, i) => all.findIndex((b) => a.source === b.source && a.target === b.target) === i);
 }
 
-function translationOf(e: StageEvaluation, { source, target }: { source: string; target: string }) {
+/** Out of English, into English, and without it (the paper's any-to-any, Table 12). */
+export function directionBlocks(all: Direction[]): [label: string, members: Direction[]][] {
+  const blocks: [string, Direction[]][] = [
+    ["English → X", all.filter((d) => d.source === "en")],
+    ["X → English", all.filter((d) => d.target === "en")],
+    ["X → Y", all.filter((d) => d.source !== "en" && d.target !== "en")],
+  ];
+  return blocks.filter(([, members]) => members.length > 0);
+}
+
+export function translationOf(e: StageEvaluation, { source, target }: Direction) {
   return e.translation.find((t) => t.source === source && t.target === target);
 }
 
 /** chrF2 and BLEU by direction and stage, with the BLEU tokenizer; averages out of and into English. */
 export function translationTable(results: Results): Table {
   const { evaluations } = results;
-  const all = directions(results);
-  const row = (label: string, members: typeof all, kind?: Row["kind"]): Row => {
+  const row = (label: string, members: Direction[], kind?: Row["kind"]): Row => {
     const first = evaluations.flatMap((e) => translationOf(e, members[0]) ?? [])[0];
     const scores = (metric: "chrf" | "bleu") =>
       evaluations.map((e) => fixed(mean(members.flatMap((m) => translationOf(e, m)?.[metric] ?? [])), 1));
@@ -340,11 +355,6 @@ export function translationTable(results: Results): Table {
     const [n, tok] = kind ? [EMPTY, EMPTY] : [integer(first.n), { text: tokenizer }];
     return { label, cells: [n, ...scores("chrf"), ...scores("bleu"), tok], kind };
   };
-  const blocks: [string, typeof all][] = [
-    ["English → X", all.filter((d) => d.source === "en")],
-    ["X → English", all.filter((d) => d.target === "en")],
-    ["X → Y", all.filter((d) => d.source !== "en" && d.target !== "en")],
-  ];
   const stages = evaluations.map((e) => STAGE_LABELS[e.stage]);
   return {
     caption: "Translation of held-out pairs, greedy, by direction (higher is better)",
@@ -355,15 +365,11 @@ export function translationTable(results: Results): Table {
       ["BLEU", stages.length],
       ["", 1],
     ],
-    rows: blocks.flatMap(([label, members]) =>
-      members.length === 0
-        ? []
-        : [
-            { label, cells: [], kind: "group" as const },
-            ...members.map((d) => row(directionLabel(d), [d])),
-            row(`Average ${label} (${members.length})`, members, "average"),
-          ],
-    ),
+    rows: directionBlocks(directions(results)).flatMap(([label, members]) => [
+      { label, cells: [], kind: "group" as const },
+      ...members.map((d) => row(directionLabel(d), [d])),
+      row(`Average ${label} (${members.length})`, members, "average"),
+    ]),
   };
 }
 
