@@ -34,7 +34,8 @@ expect.extend({
 });
 
 declare module "vitest" {
-  interface Matchers<T = unknown> {
+  // biome-ignore lint/suspicious/noExplicitAny: vitest's own declaration
+  interface Matchers<T = any> {
     toBeAllClose(expected: ArrayLike<number>, tolerance?: Tolerance): T;
   }
 }

@@ -3,6 +3,7 @@
  * Pretraining: documents joined by <|endoftext|> and cut, attention crosses documents, as in Megatron-LM.
  * Fine-tuning: "neat packing" (section 4.1), whole examples side by side that do not attend to each other.
  */
+import { makeRandom } from "../util/random.ts";
 
 /** Labels as Hugging Face has them: as long as `inputIds`, not shifted (the loss shifts), -100 = ignored. */
 export const IGNORE = -100;
@@ -143,4 +144,9 @@ export function packExamples(examples: readonly MaskedExample[], T: number, padI
   });
   const used = lengths.reduce((n, length) => n + length, 0);
   return { rows, members, utilisation: rows.length ? used / (rows.length * T) : 0, tooLong, withoutLabel };
+}
+
+/** `epochs` passes over the items, each in an order of its own. */
+export function shuffledEpochs<T>(items: readonly T[], epochs: number, seed: number, label: string): T[] {
+  return Array.from({ length: epochs }, (_, epoch) => makeRandom(seed, label, `${epoch}`).shuffle(items)).flat();
 }

@@ -2,6 +2,7 @@
  * The 32 streams of training text: monolingual documents of each language, parallel, knowledge and synthetic data
  * (paper section 3.1). Only records of the training split go in.
  */
+import type { Tokenizer } from "../tokenizer/bpe.ts";
 import { groupBy, roundRobin } from "../util/arrays.ts";
 import { makeRandom } from "../util/random.ts";
 import type { Facts } from "./corpus.ts";
@@ -9,6 +10,7 @@ import type { CorpusRecord, Document } from "./document.ts";
 import { makeKnowledgeDocuments, makeKnowledgeItems } from "./knowledge.ts";
 import { LANGUAGES, type Language } from "./languages.ts";
 import type { StreamName } from "./mixture.ts";
+import { joinDocuments } from "./pack.ts";
 import { makeParallelDocuments } from "./parallel.ts";
 import { makeSyntheticDocuments } from "./synthetic.ts";
 
@@ -94,4 +96,26 @@ function capped(documents: readonly Document[], maxCharacters: number): Document
     return length > maxCharacters;
   });
   return end === -1 ? [...documents] : documents.slice(0, Math.max(1, end));
+}
+
+/** Each stream as one run of tokens, every document followed by <|endoftext|>. */
+export function tokenizeStreams(
+  tokenizer: Tokenizer,
+  streams: Record<StreamName, Document[]>,
+): Record<StreamName, Int32Array> {
+  const entries = Object.entries(streams).map(([name, documents]) => {
+    const ids = documents.map(({ text }) => tokenizer.encode(text));
+    return [name, joinDocuments(ids, tokenizer.special.endOfText)];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The first documents of a stream, up to `maxBytes` bytes of UTF-8: what the tokenizer is trained on. */
+export function sampleTexts(documents: readonly Document[], maxBytes: number): string[] {
+  const texts: string[] = [];
+  for (let bytes = 0, i = 0; i < documents.length && bytes < maxBytes; i++) {
+    texts.push(documents[i].text);
+    bytes += Buffer.byteLength(documents[i].text);
+  }
+  return texts;
 }

@@ -36,13 +36,9 @@ export const chrfJudge: Judge = (reference, first, second) => {
  * answers are cut short and a sum would favour them. Equal is not preferred, as in TRL's rewards/accuracies.
  */
 export async function preferenceAccuracy(model: LanguageModel, items: PreferenceItem[]): Promise<Proportion> {
-  const scores = await model.loglikelihood(
-    items.flatMap(({ prompt, chosen, rejected }) =>
-      [chosen, rejected].map((continuation) => ({ context: prompt, continuation })),
-    ),
-  );
+  const scores = await scorePairs(model, items);
   const preferred = items.filter(
-    ({ chosen, rejected }, i) => scores[2 * i] / chosen.length > scores[2 * i + 1] / rejected.length,
+    ({ chosen, rejected }, i) => scores[i].chosen / chosen.length > scores[i].rejected / rejected.length,
   );
   return wilson(preferred.length, items.length);
 }
@@ -69,4 +65,29 @@ export function winLossTie(
     byLanguage[language][compare(judge, reference, candidate[i], baseline[i])]++;
   });
   return byLanguage;
+}
+
+/** Summed log-probabilities of both answers of a pair, in nats. */
+export interface PairScore {
+  chosen: number;
+  rejected: number;
+}
+
+/** Scores pairs in order: what the reference of DPO is asked once, before training. */
+export async function scorePairs(
+  model: LanguageModel,
+  pairs: readonly Pick<PreferenceItem, "prompt" | "chosen" | "rejected">[],
+): Promise<PairScore[]> {
+  const requests = pairs.flatMap(({ prompt, chosen, rejected }) =>
+    [chosen, rejected].map((continuation) => ({ context: prompt, continuation })),
+  );
+  const scores = await model.loglikelihood(requests);
+  return pairs.map((_, i) => ({ chosen: scores[2 * i], rejected: scores[2 * i + 1] }));
+}
+
+/** TRL's rewards/accuracies: share of pairs whose log-probability moved more for `chosen`; a tie is not preferred. */
+export function rewardAccuracy(policy: readonly PairScore[], reference: readonly PairScore[]): Proportion {
+  const moved = (i: number, side: keyof PairScore) => policy[i][side] - reference[i][side];
+  const preferred = policy.filter((_, i) => moved(i, "chosen") > moved(i, "rejected"));
+  return wilson(preferred.length, policy.length);
 }

@@ -55,6 +55,8 @@ export interface StageEvaluation {
   /** Held-out preference pairs: does the model prefer `chosen`? Present for sft and dpo. */
   preference?: {
     accuracy: Proportion;
+    /** DPO only: TRL's rewards/accuracies on held-out pairs, against the frozen SFT model. */
+    rewardAccuracy?: Proportion;
     /** Greedy answers judged against the SFT model's, by language: win + loss + tie = n. */
     winLossTie?: Record<string, WinLossTie>;
     /** Greedy answers to the suite's held-out prompts, in its order: what the next stage is judged against. */

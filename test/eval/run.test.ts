@@ -1,6 +1,7 @@
 /** Translation, preferences and the whole evaluation on models that copy, repeat or know the answer. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { LoglikelihoodRequest } from "../../src/eval/languageModel.ts";
 import { chrfJudge, compare, type Judge, preferenceAccuracy, winLossTie } from "../../src/eval/preference.ts";
 import { type EvaluationSuite, evaluate } from "../../src/eval/run.ts";
 import { generateLines, lineStopIds, scoreTranslations } from "../../src/eval/translation.ts";
@@ -140,18 +141,19 @@ describe("evaluate", () => {
     expect(dpo.preference?.winLossTie).toEqual({ en: { win: 1, loss: 0, tie: 0 } });
   });
 
-  it("announces each part before it runs", async () => {
+  it("asks the model once for what all parts want, and says how far it is", async () => {
+    const calls: number[] = [];
     const seen: string[] = [];
-    await evaluate(writer("ab\n"), tokenizer, suite, "sft", {
-      onProgress: (part, done, total) => seen.push(`${part} ${done}/${total}`),
-    });
-    expect(seen).toEqual([
-      "bits per byte en 0/6",
-      "bits per byte zh 1/6",
-      "multiple choice capitals en 2/6",
-      "multiple choice capitals zh 3/6",
-      "translation en-zh 4/6",
-      "preference 5/6",
-    ]);
+    const model = writer("ab\n");
+    const counted = {
+      ...model,
+      loglikelihood: (requests: LoglikelihoodRequest[]) => {
+        calls.push(requests.length);
+        return model.loglikelihood(requests);
+      },
+    };
+    await evaluate(counted, tokenizer, suite, "base", { onProgress: (done, total) => seen.push(`${done}/${total}`) });
+    expect(calls).toEqual([9]); // 3 windows of text, 3 items of 2 choices
+    expect(seen).toEqual(["0/9", "0/1"]); // and one translation
   });
 });

@@ -1,0 +1,283 @@
+/**
+ * @file The whole of Marco-LLM (arXiv 2412.04003) in miniature, on real text in 29 languages, in one command:
+ *
+ *     npx tsx examples/two-stage.ts                  at most 10 minutes on two cores
+ *     npx tsx examples/two-stage.ts --preset smoke   under a minute
+ *     npx tsx examples/two-stage.ts --preset full    about an hour
+ *
+ * corpus → tokenizer → base model → Stage I → Stage II → SFT → DPO, each model evaluated; then a report to look at.
+ * Scaled-down values are in src/train/presets.ts, and PAPER.md says what differs from the paper and why.
+ */
+import { performance } from "node:perf_hooks";
+import * as tf from "@tensorflow/tfjs-core";
+import { Command, Option } from "commander";
+import type { PackedRow, Results, StageEvaluation, StageName, StreamName } from "marco-mini";
+import * as marco from "marco-mini";
+
+const TITLES: Record<StageName, string> = {
+  base: "Base",
+  stage1: "Stage I",
+  stage2: "Stage II",
+  sft: "SFT",
+  dpo: "DPO",
+};
+
+/** To and from English as in FLORES, and pairs without English as in Table 12. */
+const DIRECTIONS = [
+  ["en", "de"],
+  ["de", "en"],
+  ["en", "zh"],
+  ["zh", "en"],
+  ["en", "ru"],
+  ["ru", "en"],
+  ["en", "vi"],
+  ["vi", "en"],
+  ["de", "fr"],
+  ["zh", "ja"],
+] as const;
+
+await marco.main(async () => {
+  const command = new Command("two-stage")
+    .description("Marco-LLM in miniature: base, Stage I, Stage II, SFT and DPO on real text, evaluated, with a report.")
+    .addOption(new Option("--preset <name>", "how large a run").choices(Object.keys(marco.PRESETS)).default("default"))
+    .option("--seed <number>", "seed of every random choice", marco.wholeNumber("--seed", 0), 1)
+    .option("--out <folder>", "where the run is written (default: runs/<preset>-<seed>)")
+    .option("--engine <name>", `where tensors are computed: auto, ${marco.ENGINES.join(", ")}`, "auto")
+    .option("--corpus <folder>", "another corpus than the committed one")
+    .option("--resume", "keep the finished stages of an interrupted run in --out");
+  const options = marco.parse<{
+    preset: marco.PresetName;
+    seed: number;
+    out?: string;
+    engine: string;
+    corpus?: string;
+    resume?: boolean;
+  }>(command, process.argv);
+  const preset: marco.Preset = marco.PRESETS[options.preset];
+  const { seed } = options;
+  const started = performance.now();
+  const seconds: Record<string, number> = {};
+  const tokensPerSecond: Record<string, number> = {};
+
+  // ── What we start from ───────────────────────────────────────────────────────────────────────────────────────────
+  const engine = await marco.startEngine(options.engine);
+  const records = marco.loadCorpus(options.corpus);
+  const facts = marco.loadFacts(options.corpus);
+  const run = marco.openRun(options.out ?? `runs/${options.preset}-${seed}`);
+  const settings = { preset: options.preset, seed, engine: engine.name, ...preset };
+  const manifest = marco.describeRun(settings, marco.loadManifest(options.corpus));
+  const finished = options.resume ? marco.finishedStages(run, manifest.fingerprint) : [];
+  if (!options.resume) run.clear();
+  run.keepMetrics(finished);
+  run.writeJson("manifest.json", manifest);
+  console.error(`engine ${engine.name}: ${engine.reason} · writing to ${run.path}`);
+
+  // ── Tokenizer and the 32 streams of the seven sources (paper section 3.1, Table 2) ───────────────────────────────
+  let progress = marco.startProgress("Tokenizer and streams");
+  const streams = marco.makeStreams(records, facts, { seed });
+  const ranks = marco.trainBpe(
+    Object.fromEntries(
+      marco.LANGUAGES.map((l) => [l, marco.sampleTexts(streams[l], preset.tokenizerBytesPerLanguage)]),
+    ),
+    { vocabSize: preset.vocabSize },
+  );
+  const tokenizer = marco.makeTokenizer(ranks);
+  const { endOfText, imEnd } = tokenizer.special;
+  const tokens = marco.tokenizeStreams(tokenizer, streams);
+  const available = Object.fromEntries(Object.entries(tokens).map(([name, ids]) => [name, ids.length]));
+  seconds.tokenizer = progress.end(`${tokenizer.vocabSize} in the vocabulary`);
+
+  // ── The model ────────────────────────────────────────────────────────────────────────────────────────────────────
+  const T = preset.sequenceLength;
+  const B = preset.batchSize;
+  const config = { ...preset.model, vocabSize: tokenizer.vocabSize, maxPositionEmbeddings: T };
+  let parameters = marco.initParameters(config, seed);
+  const inference = marco.makeInference(config, T, endOfText);
+  const model: marco.LanguageModel = {
+    loglikelihood: (requests) => inference.loglikelihood(parameters, requests),
+    generate: (prompts, how) => inference.generate(parameters, prompts, how),
+  };
+
+  // ── Evaluation: test keys only, the same questions for every model (stands in for Table 4) ───────────────────────
+  const { evaluation: sizes } = preset;
+  const heldOutPairs = marco.tokenizePairs(
+    tokenizer,
+    marco.makePreferences(records, facts, { seed, split: "test", perCorruptionAndLanguage: sizes.preferencePairs }),
+    T,
+  ).pairs;
+  const suite: marco.EvaluationSuite = {
+    contextLength: T,
+    heldOut: marco.makeHeldOutTexts(records, sizes.heldOutCharacters, seed) as Record<string, string[]>,
+    multipleChoice: marco.makeMultipleChoice(records, facts, {
+      seed,
+      perLanguage: sizes.multipleChoicePerLanguage,
+      shots: sizes.shots,
+    }),
+    translation: marco
+      .translationPairs(records, DIRECTIONS, sizes.translationPairs, seed)
+      .map((direction) => ({ ...direction, maxNewTokens: sizes.maxNewTokens })),
+    translationPrompt: marco.translationPrompter(tokenizer),
+    preference: {
+      pairs: heldOutPairs,
+      prompts: heldOutPairs.slice(0, sizes.preferencePrompts),
+      maxNewTokens: sizes.maxNewTokens,
+    },
+  };
+
+  // ── One stage: train, save, evaluate. A finished stage of a resumed run is loaded instead ────────────────────────
+  const interrupt = new AbortController();
+  process.once("SIGINT", () => interrupt.abort());
+  const evaluations: StageEvaluation[] = [];
+
+  async function stage(
+    name: StageName,
+    rowsPerStep: number,
+    steps: number,
+    method: Pick<marco.TrainOptions, "lossFunction" | "batchAt">,
+    measure?: (evaluation: StageEvaluation) => Promise<void>,
+  ) {
+    const folder = run.at("checkpoints", name);
+    const evaluationFile = `checkpoints/${name}/evaluation.json`;
+    if (finished.includes(name)) {
+      tf.dispose(parameters);
+      parameters = marco.loadModel(folder).parameters;
+      evaluations.push(run.readJson<StageEvaluation>(evaluationFile)!);
+      console.error(`${TITLES[name]}: finished before`);
+      return;
+    }
+    progress = marco.startProgress(TITLES[name]);
+    const tokensPerStep = rowsPerStep * T;
+    const begun = performance.now();
+    const done = await marco.train(parameters, {
+      ...method,
+      steps,
+      tokensPerStep,
+      schedule: marco.scheduleOf(name, preset, steps * tokensPerStep),
+      optimizer: marco.OPTIMIZER,
+      signal: interrupt.signal,
+      onStep: (step, seen, metrics) => {
+        run.appendMetrics({ stage: name, step, tokens: seen, ...metrics });
+        tokensPerSecond[name] = Math.round((seen / (performance.now() - begun)) * 1000);
+        progress.update(step + 1, steps, `loss ${metrics.loss.toFixed(3)} · ${tokensPerSecond[name]} tokens/s`);
+      },
+    });
+    await marco.saveModel(folder, parameters, config, name === "sft" || name === "dpo" ? imEnd : endOfText);
+    marco.saveTokenizer(folder, ranks);
+    if (interrupt.signal.aborted) {
+      progress.end(`stopped after step ${done} of ${steps}`);
+      console.error(`saved ${folder}; add --resume to the same command to go on from the last finished stage`);
+      process.exit(130);
+    }
+    seconds[name] = progress.end(
+      `${done} steps, ${done * tokensPerStep} tokens, ${tokensPerSecond[name] ?? 0} tokens/s`,
+    );
+    progress = marco.startProgress(`${TITLES[name]} evaluation`);
+    const evaluation = await marco.evaluate(model, tokenizer, suite, name, {
+      onProgress: (at, total) => progress.update(at, total, "requests"),
+      baseline: evaluations.find((earlier) => earlier.stage === "sft"),
+    });
+    await measure?.(evaluation);
+    evaluations.push(evaluation);
+    run.writeJson(evaluationFile, evaluation);
+    seconds[`${name} evaluation`] = progress.end();
+  }
+
+  // ── Base, Stage I, Stage II: shares exact in tokens after packing; each stream goes on where it stopped ──────────
+  const budgets = marco.continualSequences(preset);
+  const recipe = {
+    base: { shares: marco.BASE_SHARES, order: marco.planStage(marco.BASE_SHARES, preset.base.sequences) },
+    stage1: { shares: marco.TABLE_2.stage1, order: marco.planStage(marco.TABLE_2.stage1, budgets.stage1) },
+    stage2: { shares: marco.TABLE_2.stage2, order: marco.planStage(marco.TABLE_2.stage2, budgets.stage2) },
+  };
+  let cursors: Partial<Record<StreamName, number>> = {};
+  for (const name of ["base", "stage1", "stage2"] as const) {
+    const placed = marco.placeSequences(recipe[name].order, T, cursors);
+    cursors = placed.cursors;
+    const row = (i: number): PackedRow =>
+      marco.pretrainingRow(tokens[placed.places[i].stream], placed.places[i].cursor, T);
+    await stage(name, B, placed.places.length / B, {
+      lossFunction: marco.pretrainLoss(config),
+      batchAt: (step) => marco.batchOf(Array.from({ length: B }, (_, b) => row(step * B + b))),
+    });
+  }
+
+  // ── SFT: ChatML, loss on the answers only, packed without attention across examples (section 4.1) ────────────────
+  const chats = marco.makeChatExamples(records, facts, {
+    seed,
+    split: "train",
+    perTaskAndLanguage: preset.sft.perTaskAndLanguage,
+  });
+  const packed = marco.packExamples(
+    chats.map(({ messages }) => marco.chatExample(tokenizer, messages)),
+    T,
+    endOfText,
+  );
+  const rows = marco.shuffledEpochs(packed.rows, preset.sft.epochs, seed, "sft");
+  console.error(
+    `SFT: ${chats.length} chats, ${packed.tooLong.length} longer than ${T} tokens left out; ` +
+      `rows ${(100 * packed.utilisation).toFixed(1)} % full`,
+  );
+  await stage("sft", B, Math.floor(rows.length / B), {
+    lossFunction: marco.sftLoss(config),
+    batchAt: (step) => marco.batchOf(rows.slice(step * B, (step + 1) * B)),
+  });
+
+  // ── DPO: sigmoid loss against the frozen SFT model, which is asked once (section 4.2) ────────────────────────────
+  const { dpo } = preset;
+  const { pairs, tooLong } = marco.tokenizePairs(
+    tokenizer,
+    marco.makePreferences(records, facts, {
+      seed,
+      split: "train",
+      perCorruptionAndLanguage: dpo.perCorruptionAndLanguage,
+    }),
+    T,
+  );
+  console.error(`DPO: ${pairs.length} pairs, ${tooLong} longer than ${T} tokens left out`);
+  const reference = { train: await marco.scorePairs(model, pairs), test: await marco.scorePairs(model, heldOutPairs) };
+  const pairRows = pairs.map(({ prompt, chosen, rejected }, i) => ({
+    chosen: marco.answerRow(prompt, chosen, T, endOfText),
+    rejected: marco.answerRow(prompt, rejected, T, endOfText),
+    referenceChosen: reference.train[i].chosen,
+    referenceRejected: reference.train[i].rejected,
+  }));
+  const shuffled = marco.shuffledEpochs(pairRows, dpo.epochs, seed, "dpo");
+  await stage(
+    "dpo",
+    2 * dpo.batchPairs,
+    Math.floor(shuffled.length / dpo.batchPairs),
+    {
+      lossFunction: marco.dpoLoss(config, dpo.beta),
+      batchAt: (step) => marco.preferenceBatch(shuffled.slice(step * dpo.batchPairs, (step + 1) * dpo.batchPairs)),
+    },
+    async (evaluation) => {
+      const policy = await marco.scorePairs(model, heldOutPairs);
+      evaluation.preference!.rewardAccuracy = marco.rewardAccuracy(policy, reference.test);
+    },
+  );
+
+  // ── Results and report ───────────────────────────────────────────────────────────────────────────────────────────
+  seconds.total = (performance.now() - started) / 1000;
+  const results: Results = {
+    preset: options.preset,
+    seed,
+    engine,
+    model: { parameters: marco.countParameters(config), config },
+    tokenizer: { vocabSize: tokenizer.vocabSize, bytesPerToken: marco.bytesPerToken(tokenizer, suite.heldOut) },
+    mixture: (["base", "stage1", "stage2"] as const).map((name) =>
+      marco.stageMixture(name, recipe[name].shares, recipe[name].order, T),
+    ),
+    utilisation: marco.utilisation(
+      [recipe.stage1.order, recipe.stage2.order],
+      T,
+      available as Record<StreamName, number>,
+    ),
+    evaluations,
+    claims: marco.makeClaims(evaluations),
+    times: { seconds, tokensPerSecond, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 },
+  };
+  run.writeJson("results.json", results);
+  marco.writeReport(run.path);
+  console.log(marco.summaryTable(results));
+  console.log(`report: ${run.at("report.html")}`);
+});

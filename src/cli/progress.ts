@@ -1,0 +1,37 @@
+/**
+ * @file Progress for people: one line that is rewritten on a terminal, one line per finished part elsewhere.
+ */
+import { performance } from "node:perf_hooks";
+
+/** 75 -> "1:15". */
+export const clock = (seconds: number) =>
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+
+export interface Progress {
+  /** `done` of `total`, with something to show beside it. */
+  update(done: number, total: number, detail: string): void;
+  /** Ends the line; returns the seconds since the part began. */
+  end(summary?: string): number;
+}
+
+export function startProgress(title: string, stream: NodeJS.WriteStream = process.stderr): Progress {
+  const start = performance.now();
+  const seconds = () => (performance.now() - start) / 1000;
+  let shown = 0;
+  const rewrite = (line: string) => stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 120) - 1)}`);
+  if (stream.isTTY) rewrite(title);
+  return {
+    update(done, total, detail) {
+      if (!stream.isTTY || performance.now() - shown < 100) return;
+      shown = performance.now();
+      const left = done > 0 ? ` · ${clock((seconds() / done) * (total - done))} left` : "";
+      rewrite(`${title} ${done}/${total} ${detail}${left}`);
+    },
+    end(summary = "") {
+      const line = `${title} ${summary}${summary ? " · " : ""}${clock(seconds())}`;
+      if (stream.isTTY) rewrite("");
+      stream.write(`${line}\n`);
+      return seconds();
+    },
+  };
+}

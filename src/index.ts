@@ -1,0 +1,55 @@
+/**
+ * marco-mini: Marco-LLM (arXiv 2412.04003) in miniature. Everything public, by topic; examples/two-stage.ts shows how
+ * the parts go together.
+ */
+export * from "./cli/manifest.ts";
+export * from "./cli/options.ts";
+export * from "./cli/progress.ts";
+export * from "./data/chatRows.ts";
+export * from "./data/corpus.ts";
+export * from "./data/document.ts";
+export * from "./data/knowledge.ts";
+export * from "./data/languages.ts";
+export * from "./data/mixture.ts";
+export * from "./data/pack.ts";
+export * from "./data/parallel.ts";
+export * from "./data/preferences.ts";
+export * from "./data/sft.ts";
+export * from "./data/streams.ts";
+export * from "./data/synthetic.ts";
+export * from "./engine/engine.ts";
+export * from "./eval/claims.ts";
+export * from "./eval/languageModel.ts";
+export * from "./eval/metrics/bleu.ts";
+export * from "./eval/metrics/chrf.ts";
+export * from "./eval/multipleChoice.ts";
+export * from "./eval/perplexity.ts";
+export * from "./eval/preference.ts";
+export * from "./eval/run.ts";
+export * from "./eval/tasks/index.ts";
+export * from "./eval/translation.ts";
+export * from "./model/checkpoint.ts";
+export * from "./model/config.ts";
+export * from "./model/generate.ts";
+export * from "./model/init.ts";
+export * from "./model/qwen2.ts";
+export * from "./ops/attention.ts";
+export { writeReport } from "./report/html.ts";
+export { summaryTable } from "./report/tables.ts";
+export * from "./tokenizer/bpe.ts";
+export { type ChatMessage, DEFAULT_SYSTEM, renderChat, renderChatText } from "./tokenizer/chatTemplate.ts";
+export * from "./tokenizer/trainBpe.ts";
+export * from "./train/batch.ts";
+export * from "./train/dpo.ts";
+export * from "./train/loop.ts";
+export * from "./train/losses.ts";
+export * from "./train/optimizer.ts";
+export * from "./train/presets.ts";
+export * from "./train/pretrain.ts";
+export * from "./train/schedule.ts";
+export * from "./train/sft.ts";
+export * from "./util/assert.ts";
+export * from "./util/random.ts";
+export * from "./util/results.ts";
+export * from "./util/runDir.ts";
+export * from "./util/wilson.ts";

@@ -1,0 +1,85 @@
+/**
+ * @file The folder of one run: results, metrics, manifest and checkpoints. Files are written beside their place and
+ * renamed, so a reader never sees half of one.
+ */
+import {
+  accessSync,
+  appendFileSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { UserError } from "./assert.ts";
+import type { MetricsLine, StageName } from "./results.ts";
+
+/** Writes `text` to `path`, whole or not at all. */
+export function writeWhole(path: string, text: string) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.partial`, text);
+  renameSync(`${path}.partial`, path);
+}
+
+const RUN_FILES = ["results.json", "metrics.jsonl", "manifest.json", "report.html", "checkpoints"];
+
+export interface RunDirectory {
+  path: string;
+  /** Path of a file or folder inside. */
+  at(...parts: string[]): string;
+  writeJson(name: string, value: unknown): void;
+  /** Parses a JSON file of the run; undefined when it is not there. */
+  readJson<T>(name: string): T | undefined;
+  appendMetrics(line: MetricsLine): void;
+  /** Removes what an earlier run left here; other files stay. */
+  clear(): void;
+  /** Keeps only the metrics of the named stages: what a resumed run starts from. */
+  keepMetrics(stages: readonly string[]): void;
+}
+
+/** Opens a run folder for writing. @throws UserError when it cannot be made or written to. */
+export function openRun(path: string): RunDirectory {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new UserError(
+      `--out ${path}: cannot be written (${(error as NodeJS.ErrnoException).code}); choose a folder that you may write to`,
+    );
+  }
+  const at = (...parts: string[]) => join(path, ...parts);
+  const metrics = at("metrics.jsonl");
+  return {
+    path,
+    at,
+    writeJson: (name, value) => writeWhole(at(name), `${JSON.stringify(value, null, 1)}\n`),
+    readJson: (name) => (existsSync(at(name)) ? JSON.parse(readFileSync(at(name), "utf8")) : undefined),
+    appendMetrics: (line) => appendFileSync(metrics, `${JSON.stringify(line)}\n`),
+    clear: () => {
+      for (const name of RUN_FILES) rmSync(at(name), { recursive: true, force: true });
+    },
+    keepMetrics: (stages) => {
+      const lines = existsSync(metrics) ? readFileSync(metrics, "utf8").split("\n") : [];
+      const kept = lines.filter((line) => line !== "" && stages.includes(JSON.parse(line).stage));
+      writeWhole(metrics, kept.map((line) => `${line}\n`).join(""));
+    },
+  };
+}
+
+/**
+ * The stages that a resumed run need not repeat. `fingerprint` must be that of the folder's manifest.
+ * @throws UserError when the folder holds no run, or one with other settings.
+ */
+export function finishedStages(run: RunDirectory, fingerprint: string): StageName[] {
+  const found = run.readJson<{ fingerprint: string }>("manifest.json");
+  if (found?.fingerprint !== fingerprint)
+    throw new UserError(
+      `--resume: ${run.path} holds ${found ? "a run with other settings or versions" : "no run"}; leave --resume out to start anew`,
+    );
+  const stages: StageName[] = ["base", "stage1", "stage2", "sft", "dpo"];
+  const open = stages.findIndex((stage) => run.readJson(`checkpoints/${stage}/evaluation.json`) === undefined);
+  return open < 0 ? stages : stages.slice(0, open);
+}
