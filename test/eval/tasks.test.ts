@@ -63,6 +63,12 @@ describe("multiple choice", () => {
     expect(makeMultipleChoice(miniCorpus, miniFacts, options)).toEqual(items);
   });
 
+  it("has every fact's answer right once in a language, so that its frequency does not help", () => {
+    const facts = items.filter(({ task }) => /^(currency|capital|officialLanguage)$/.test(task));
+    const right = facts.map(({ task, language, choices, answer }) => `${task}/${language}/${choices[answer]}`);
+    expect(new Set(right).size).toBe(right.length);
+  });
+
   it("asks no fact that gives itself away", () => {
     expect(givesAway("Japan", "Japanese yen")).toBe(true);
     expect(givesAway("日本", "日元")).toBe(true);
