@@ -21,6 +21,9 @@ import {
 
 const WIDTH = 400;
 
+/** A rim in the colour of the page, so that a label stays legible on a line. */
+const HALO = { stroke: "var(--page)", strokeWidth: 3.5 };
+
 interface Point {
   x: number;
   y: number;
@@ -92,7 +95,7 @@ function endLabels(series: Series[], [low, high]: [number, number], height: numb
   );
   return Plot.text(
     series.map((s, i) => ({ label: s.label, color: s.color, x: ends[i].x, y: y[i] })),
-    { x: "x", y: "y", text: "label", fill: "color", textAnchor: "start", dx: 6, fontWeight: 600 },
+    { x: "x", y: "y", text: "label", fill: "color", textAnchor: "start", dx: 6, fontWeight: 600, ...HALO },
   );
 }
 
@@ -206,6 +209,7 @@ function bySteps(
                 textAnchor: "end",
                 dy: -7,
                 fill: "var(--soft)",
+                ...HALO,
               }),
             ]
           : []),

@@ -31,12 +31,11 @@ import {
   duration,
   fixed,
   forgettingTable,
-  integer,
   mean,
   meanAccuracy,
   mixtureTable,
   percent,
-  type Row,
+  preferenceTable,
   STAGE_LABELS,
   short,
   signatures,
@@ -181,7 +180,7 @@ function training({ metrics }: Run): Markup {
     "training",
     "Training curves",
     "Stage I and Stage II each warm up to their own maximal rate and decay by a cosine to a tenth of it (paper section " +
-      "3.2). SFT and DPO follow with rates far below.",
+      "3.2). SFT and DPO have schedules of their own.",
     charts(trainingCharts(metrics)),
   );
 }
@@ -269,17 +268,8 @@ function line(who: StageName | "source" | "reference", text: string, language: s
 
 function preference(run: Run): Markup | undefined {
   const { results, metrics } = run;
-  const measured = results.evaluations.filter((e) => e.preference);
-  if (measured.length === 0 && !metrics.some((m) => m.stage === "dpo")) return undefined;
-  const accuracy: Table = {
-    caption: "Held-out pairs: the chosen answer is the more likely one, per token",
-    columns: ["n", "%"],
-    rows: measured.map(({ stage, preference }): Row => {
-      const { n, value, low, high } = preference!.accuracy;
-      const note = `[${(100 * low).toFixed(0)}–${(100 * high).toFixed(0)}]`;
-      return { label: STAGE_LABELS[stage], cells: [integer(n), { ...percent(value), note }] };
-    }),
-  };
+  const measured = results.evaluations.some((e) => e.preference);
+  if (!measured && !metrics.some((m) => m.stage === "dpo")) return undefined;
   const verdicts = winLossTieTable(results);
   return section(
     "preferences",
@@ -287,8 +277,9 @@ function preference(run: Run): Markup | undefined {
     "DPO raises the margin between chosen and rejected answers; both rewards may fall while it grows. A win needs one " +
       "point of chrF2 against the reference more than the SFT model's answer, in both orders of presentation.",
     charts(dpoCharts(metrics)),
-    measured.length > 0 ? tables(accuracy) : undefined,
-    verdicts && beside([winLossTieChart(results)], verdicts),
+    measured
+      ? beside([winLossTieChart(results)], preferenceTable(results), ...(verdicts ? [verdicts] : []))
+      : undefined,
   );
 }
 
@@ -319,9 +310,9 @@ function tables(...all: Table[]): Markup {
   return html`<div class="tables">${all.map((t) => html`<div><h3>${t.caption}</h3>${table(t)}</div>`)}</div>`;
 }
 
-/** Charts to the right of the table with their numbers; on a phone above it. */
-function beside(figures: (Markup | undefined)[], numbers: Table): Markup {
-  return html`<div class="beside">${charts(figures)}${tables(numbers)}</div>`;
+/** Charts to the right of the tables with their numbers; on a phone above them. */
+function beside(figures: (Markup | undefined)[], ...numbers: Table[]): Markup {
+  return html`<div class="beside">${charts(figures)}${tables(...numbers)}</div>`;
 }
 
 /** A table that scrolls sideways when it is wider than the page. */

@@ -55,6 +55,7 @@ const resultsSchema: z.ZodType<Results> = z.object({
       preference: z
         .object({
           accuracy: proportion,
+          rewardAccuracy: proportion.optional(),
           winLossTie: z.record(z.string(), winLossTie).optional(),
           answers: z.array(z.string()),
         })

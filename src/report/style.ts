@@ -42,7 +42,7 @@ svg.plot { display: block; width: 100%; height: auto; --plot-background: var(--p
 .tables { display: flex; flex-wrap: wrap; gap: 0 54px; align-items: flex-start; }
 .tables > div { width: min-content; min-width: min(100%, 330px); max-width: 100%; }
 .beside { display: flex; flex-flow: row-reverse wrap; justify-content: flex-end; gap: 10px 44px; align-items: flex-start; }
-.beside > .tables { min-width: 0; max-width: 100%; } .beside > .charts { flex: 1 1 330px; max-width: 480px; grid-template-columns: 1fr; margin-top: 30px; }
+.beside > .tables { flex-flow: column; min-width: 0; max-width: 100%; } .beside > .charts { flex: 1 1 330px; min-width: 0; max-width: 480px; grid-template-columns: 1fr; margin-top: 30px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13.5px; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 10px; text-align: right; white-space: nowrap; }
@@ -71,7 +71,7 @@ summary { cursor: pointer; font-weight: 600; padding: 3px 0; }
 .samples caption { text-align: left; font-weight: 600; font-size: 13.5px; padding: 2px 0 4px; }
 .samples th { width: 92px; color: var(--soft); vertical-align: top; padding: 4px 12px; font-size: 13px; }
 .samples td { text-align: start; white-space: pre-wrap; overflow-wrap: anywhere; padding: 4px 12px; }
-.samples .source td, .samples .reference td { font-weight: 600; }
+.samples .reference td { font-weight: 600; }
 .samples tr.base th { border-top: 1px solid var(--line); } .samples tr.base td { border-top: 1px solid var(--line); }
 .settings td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
 .settings th { color: var(--soft); vertical-align: top; }

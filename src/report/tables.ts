@@ -381,6 +381,28 @@ export function signatures({ evaluations }: Results): string[] {
   ].sort();
 }
 
+/** Held-out pairs: how often the chosen answer is preferred, by log-probability and by DPO's implicit reward. */
+export function preferenceTable({ evaluations }: Results): Table {
+  const cell = (p?: Proportion): Cell => accuracyCell(p, 0.5);
+  return {
+    caption: "Held-out pairs: chosen preferred, %",
+    columns: ["n", "by likelihood", "by reward"],
+    rows: evaluations.flatMap(({ stage, preference }) =>
+      preference
+        ? [
+            {
+              label: STAGE_LABELS[stage],
+              cells: [integer(preference.accuracy.n), cell(preference.accuracy), cell(preference.rewardAccuracy)],
+            },
+          ]
+        : [],
+    ),
+    note:
+      "Likelihood: the chosen answer has the higher log-probability per token. Reward: its log-probability rose more " +
+      "against the SFT model (TRL's rewards/accuracies). Bold: the whole interval lies above one half.",
+  };
+}
+
 /** The last model's answers against the SFT model's, by language (layout of the paper's Figure 8). */
 export function winLossTieTable({ evaluations }: Results): Table | undefined {
   const verdicts = evaluations.map((e) => e.preference?.winLossTie).findLast((v) => v !== undefined);

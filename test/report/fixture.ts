@@ -92,6 +92,7 @@ export function makeResults(seed = 7): Results {
       preference: {
         accuracy: wilson(stage === "sft" ? 158 : 236, 290),
         ...(stage === "dpo" && {
+          rewardAccuracy: wilson(241, 290),
           winLossTie: Object.fromEntries(
             LANGUAGES.map((l) => {
               const win = 3 + random.int(9);

@@ -180,6 +180,10 @@ describe("numbers equal results.json", () => {
       expect(wins.get(LANGUAGE_NAMES[l])!.slice(0, 3)).toEqual([win, loss, tie]);
     }
 
+    const pairs = valuesOf(document, "Held-out pairs");
+    const { accuracy, rewardAccuracy } = evaluations[4].preference!;
+    expect(pairs.get("DPO")).toEqual([accuracy.n, accuracy.value, rewardAccuracy!.value]);
+
     const mixture = valuesOf(document, "The mixture");
     expect(mixture.get("English")).toEqual(
       results.mixture.flatMap(({ sources }) => [sources[0].target, sources[0].realised]),
