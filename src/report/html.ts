@@ -42,6 +42,7 @@ import {
   type Table,
   tasks,
   timesTable,
+  totalSeconds,
   translationOf,
   translationTable,
   utilisationTable,
@@ -90,13 +91,12 @@ function all(run: Run): (Markup | undefined)[] {
 // ------------------------------------------------------------------------------------------------ head
 
 function header({ preset, seed, engine, model, times, evaluations, claims, tokenizer }: Results): Markup {
-  const seconds = Object.values(times.seconds).reduce((a, b) => a + b, 0);
   const facts: [string, string][] = [
     ["Preset", preset],
     ["Seed", String(seed)],
     ["Parameters", short(model.parameters)],
     ["Vocabulary", short(tokenizer.vocabSize)],
-    ["Time", duration(seconds)],
+    ["Time", duration(totalSeconds(times))],
     ["Engine", `${engine.name}: ${engine.reason}`],
   ];
   const [first, last] = [evaluations[0], evaluations[evaluations.length - 1]];

@@ -422,10 +422,16 @@ export function winLossTieTable({ evaluations }: Results): Table | undefined {
   };
 }
 
+/** Seconds of the whole run: the entry `total`, or the sum of the stages. */
+export function totalSeconds({ seconds }: Results["times"]): number {
+  return seconds.total ?? Object.values(seconds).reduce((a, b) => a + b, 0);
+}
+
 /** Seconds, tokens per second: the only numbers that differ between equal runs. */
 export function timesTable({ times }: Results): Table {
-  const names = [...new Set([...Object.keys(times.seconds), ...Object.keys(times.tokensPerSecond)])];
-  const total = Object.values(times.seconds).reduce((a, b) => a + b, 0);
+  const names = [...new Set([...Object.keys(times.seconds), ...Object.keys(times.tokensPerSecond)])].filter(
+    (name) => name !== "total",
+  );
   const cells = (seconds?: number, speed?: number) => [
     seconds === undefined ? EMPTY : { text: duration(seconds), value: seconds },
     speed === undefined ? EMPTY : integer(speed),
@@ -438,7 +444,7 @@ export function timesTable({ times }: Results): Table {
         label: STAGE_LABELS[name as StageName] ?? name,
         cells: cells(times.seconds[name], times.tokensPerSecond[name]),
       })),
-      { label: "Total", cells: cells(total), kind: "average" },
+      { label: "Total", cells: cells(totalSeconds(times)), kind: "average" },
     ],
     note: `Peak memory ${(times.peakMemoryBytes / 2 ** 20).toFixed(0)} MiB.`,
   };

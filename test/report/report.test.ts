@@ -300,6 +300,15 @@ describe("summaryTable", () => {
   });
 });
 
+describe("time", () => {
+  it("is the run's own total when it has one, else the sum, and never both", () => {
+    const seconds = { base: 10, dpo: 5 };
+    const times = (s: Record<string, number>) => ({ ...results, times: { ...results.times, seconds: s } });
+    expect(valuesOf(parse(render(times(seconds))), "Time").get("Total")).toEqual([15, undefined]);
+    expect(valuesOf(parse(render(times({ ...seconds, total: 20 }))), "Time").get("Total")).toEqual([20, undefined]);
+  });
+});
+
 describe("drawing helpers", () => {
   it("thin keeps the mean and at most the limit", () => {
     const points = Array.from({ length: 1000 }, (_, i) => ({ x: i, y: 2 * i }));
