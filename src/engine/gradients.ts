@@ -125,9 +125,9 @@ tf.registerGradient({
 tf.registerGradient({
   kernelName: "Pack",
   saveAllInputs: true,
-  gradFunc: (dy, _, attrs) => {
-    const parts = tf.unstack(dy as Dy, (attrs as Attrs).axis);
-    return Object.fromEntries(parts.map((part, i) => [i, () => part])) as never;
+  gradFunc: (dy, saved, attrs) => {
+    const parts = tf.split(dy as Dy, saved.length, (attrs as Attrs).axis);
+    return Object.fromEntries(parts.map((part, i) => [i, () => tf.reshape(part, saved[i].shape)])) as never;
   },
 });
 tf.registerGradient({
@@ -172,9 +172,6 @@ register("Softmax", ["logits"], (dy, [logits]) => ({
     const weighted = tf.mul(dy, p);
     return tf.sub(weighted, tf.mul(tf.sum(weighted, -1, true), p));
   },
-}));
-register("LogSoftmax", ["logits"], (dy, [logits]) => ({
-  logits: () => tf.sub(dy, tf.mul(tf.sum(dy, -1, true), tf.softmax(logits))),
 }));
 
 // --- products --------------------------------------------------------------------------------------------------------

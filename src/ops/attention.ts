@@ -7,6 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { GraphBuilder, Name } from "../engine/onnx/builder.ts";
+import { assertShape } from "../util/assert.ts";
 import { hasKernel, registerLazyKernel, registerLowering, runKernel, runKernelMany } from "./fused.ts";
 
 /** Added to a score that must not count; finite, so that a row that sees nothing has no NaN. */
@@ -40,9 +41,14 @@ export function attention(
   mask: tf.Tensor,
   { heads, kvHeads }: AttentionShape,
 ): tf.Tensor {
-  if (hasKernel("Attention")) return runKernel("Attention", { q, k, v, mask }, { heads, kvHeads });
-  const [batch, length, width] = q.shape;
+  assertShape(q, [-1, -1, -1], "attention q");
+  const [batch, length, width] = q.shape as [number, number, number];
   const headDim = width / heads;
+  if (heads % kvHeads !== 0) throw new Error(`attention: ${heads} query heads are no multiple of ${kvHeads} kvHeads`);
+  assertShape(k, [batch, -1, headDim * kvHeads], "attention k");
+  assertShape(v, k.shape, "attention v");
+  assertShape(mask, [batch, length, k.shape[1]!], "attention mask");
+  if (hasKernel("Attention")) return runKernel("Attention", { q, k, v, mask }, { heads, kvHeads });
   const queries = toHeads(q, heads); // [B, H, T, D]
   const keys = repeatHeads(toHeads(k, kvHeads), heads / kvHeads); // [B, H, S, D]
   const values = repeatHeads(toHeads(v, kvHeads), heads / kvHeads);
@@ -62,17 +68,11 @@ function repeatHeads(x: tf.Tensor, times: number): tf.Tensor {
   return tf.reshape(wide, [batch, heads * times, length, headDim]);
 }
 
-registerLazyKernel("Attention", ({ q, k, v, mask }, { heads, kvHeads }) => {
-  const [batch, length, width] = q.shape;
-  const expected = [batch, k.shape[1], (width / heads) * kvHeads];
-  if (heads % kvHeads !== 0 || k.shape.join() !== expected.join() || v.shape.join() !== expected.join())
-    throw new Error(
-      `attention: q [${q.shape}] with ${heads}/${kvHeads} heads needs k, v [${expected}]; got [${k.shape}], [${v.shape}]`,
-    );
-  if (mask.shape.join() !== [batch, length, k.shape[1]].join())
-    throw new Error(`attention: mask [${mask.shape}], expected [${[batch, length, k.shape[1]]}]`);
-  return { inputs: [q, k, v, mask], attributes: { heads, kvHeads }, outputs: [{ shape: q.shape, dtype: "float32" }] };
-});
+registerLazyKernel("Attention", ({ q, k, v, mask }, { heads, kvHeads }) => ({
+  inputs: [q, k, v, mask],
+  attributes: { heads, kvHeads },
+  outputs: [{ shape: q.shape, dtype: "float32" }],
+}));
 
 /** The sizes and the forward pass in ONNX, shared by forward and gradient (equal nodes are made once). */
 function lower(g: GraphBuilder, [q, k, v, mask]: Name[], shape: number[], length: number, attributes: AttentionShape) {

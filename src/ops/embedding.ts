@@ -2,10 +2,13 @@
  * @file Token embedding: y[n] = table[ids[n]]. Its gradient adds dy[n] to row ids[n], without a one-hot matrix.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { assertShape } from "../util/assert.ts";
 import { hasKernel, registerLazyKernel, registerLowering, runKernel } from "./fused.ts";
 
 /** table [V, C], ids [N] int32 -> [N, C]. Ids must lie in [0, V). */
 export function embedding(table: tf.Tensor, ids: tf.Tensor): tf.Tensor {
+  assertShape(table, [-1, -1], "embedding table");
+  assertShape(ids, [-1], "embedding ids");
   return hasKernel("Embedding") ? runKernel("Embedding", { table, ids }) : tf.gather(table, ids);
 }
 

@@ -5,10 +5,13 @@
  *   with g = dy ∘ w:  dx = r (g - x r² mean(g ∘ x))      dw = Σₙ dy ∘ x r
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { assertShape } from "../util/assert.ts";
 import { hasKernel, registerLazyKernel, registerLowering, runKernel, runKernelMany } from "./fused.ts";
 
 /** x [N, C], weight [C] -> [N, C]. */
 export function rmsNorm(x: tf.Tensor, weight: tf.Tensor, epsilon: number): tf.Tensor {
+  assertShape(x, [-1, -1], "rmsNorm x");
+  assertShape(weight, [x.shape[1]!], "rmsNorm weight");
   if (hasKernel("RmsNorm")) return runKernel("RmsNorm", { x, weight }, { epsilon });
   const r = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)); // [N, 1]
   return tf.mul(tf.mul(x, r), weight);

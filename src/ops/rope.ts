@@ -5,6 +5,7 @@
  *   y = [a cos φ - b sin φ, b cos φ + a sin φ]      dx = the same rotation of dy by -φ
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { assertShape } from "../util/assert.ts";
 import { hasKernel, registerLazyKernel, registerLowering, runKernel } from "./fused.ts";
 
 /** positions [B, T] int32 -> cos φ and sin φ, each [B, T, D/2]; float32, as Hugging Face computes them. */
@@ -16,9 +17,12 @@ export function ropeTables(positions: tf.Tensor, headDim: number, theta: number)
 
 /** x [B, T, heads * D], cos and sin [B, T, D/2] -> x rotated. */
 export function rope(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor, heads: number): tf.Tensor {
-  if (hasKernel("Rope")) return runKernel("Rope", { x, cos, sin }, { heads });
   const [batch, length, width] = x.shape;
   const half = width / heads / 2;
+  assertShape(x, [-1, -1, -1], "rope x");
+  assertShape(cos, [batch, length, half], "rope cos");
+  assertShape(sin, [batch, length, half], "rope sin");
+  if (hasKernel("Rope")) return runKernel("Rope", { x, cos, sin }, { heads });
   const split = tf.reshape(x, [batch, length, heads, 2, half]);
   const a = tf.slice(split, [0, 0, 0, 0, 0], [-1, -1, -1, 1, -1]); // [B, T, H, 1, D/2]
   const b = tf.slice(split, [0, 0, 0, 1, 0], [-1, -1, -1, 1, -1]);

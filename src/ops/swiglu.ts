@@ -4,10 +4,12 @@
  *   dgate = dy ∘ up ∘ (σ + silu (1 - σ))      dup = dy ∘ silu
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { assertShape } from "../util/assert.ts";
 import { hasKernel, registerLazyKernel, registerLowering, runKernel, runKernelMany } from "./fused.ts";
 
 /** gate and up [N, F] -> [N, F]. */
 export function swiglu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
+  assertShape(up, gate.shape, "swiglu up");
   if (hasKernel("Swiglu")) return runKernel("Swiglu", { gate, up });
   return tf.mul(tf.mul(gate, tf.sigmoid(gate)), up);
 }

@@ -8,21 +8,24 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { GraphBuilder, Name } from "../engine/onnx/builder.ts";
+import { assertShape } from "../util/assert.ts";
 import { hasKernel, registerLazyKernel, registerLowering, runKernel, runKernelMany } from "./fused.ts";
 
 /** h [N, C], weight [V, C], labels [N] int32 in [0, V) -> [N], nats. Labels to ignore: give 0 and weight 0 later. */
 export function tokenLogprobs(h: tf.Tensor, weight: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+  assertShape(h, [-1, -1], "tokenLogprobs h");
+  assertShape(weight, [-1, h.shape[1]!], "tokenLogprobs weight");
+  assertShape(labels, [h.shape[0]], "tokenLogprobs labels");
   if (hasKernel("TokenLogprobs")) return runKernel("TokenLogprobs", { h, weight, labels });
   const logprobs = tf.logSoftmax(tf.matMul(h, tf.transpose(weight))); // [N, V]
   const hit = tf.cast(tf.oneHot(labels as tf.Tensor1D, weight.shape[0]), "float32");
   return tf.sum(tf.mul(logprobs, hit), -1);
 }
 
-registerLazyKernel("TokenLogprobs", ({ h, weight, labels }) => {
-  if (h.shape[1] !== weight.shape[1] || labels.shape.join() !== `${h.shape[0]}`)
-    throw new Error(`tokenLogprobs: h [${h.shape}], weight [${weight.shape}], labels [${labels.shape}] do not fit`);
-  return { inputs: [h, weight, labels], outputs: [{ shape: [h.shape[0]], dtype: "float32" }] };
-});
+registerLazyKernel("TokenLogprobs", ({ h, weight, labels }) => ({
+  inputs: [h, weight, labels],
+  outputs: [{ shape: [h.shape[0]], dtype: "float32" }],
+}));
 
 const LAST = { axis: { int: -1 } };
 

@@ -76,7 +76,10 @@ export class LazyBackend extends tf.KernelBackend {
 
   override readSync(id: tf.DataId): TypedArray {
     const { value } = this.entries.get(id);
-    if (!value.data) this.flush();
+    if (!value.data) {
+      this.pending.add(value); // it is not there any more when it was part of a program that failed
+      this.flush();
+    }
     return value.data!;
   }
 
@@ -156,6 +159,7 @@ export class LazyBackend extends tf.KernelBackend {
   flush() {
     const outputs = [...this.pending];
     if (outputs.length === 0) return;
+    this.pending.clear(); // a failing program must not poison the next one
     const graph = collect(outputs);
     const key = signature(graph);
     let executable = this.sessions.get(key);
@@ -168,7 +172,6 @@ export class LazyBackend extends tf.KernelBackend {
       session.dispose();
     }
     const results = outputs.map((value) => allocate(value.dtype, sizeOf(value.shape)));
-    this.pending.clear(); // a failing program must not poison the next one
     executable.run(
       graph.inputs.map((value) => value.data!),
       results,
@@ -214,10 +217,10 @@ export class LazyBackend extends tf.KernelBackend {
         results,
       );
       return Object.fromEntries(
-        replay.outputs.map(({ name, shape, dtype }, i) => {
-          const dataId = this.store({ shape, dtype, producer: null, data: results[i] });
-          return [name, tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }, this as never)];
-        }),
+        replay.outputs.map(({ name, shape, dtype }, i) => [
+          name,
+          this.tensor({ shape, dtype, producer: null, data: results[i] }),
+        ]),
       );
     };
     return Object.assign(compiled, {
@@ -231,20 +234,35 @@ export class LazyBackend extends tf.KernelBackend {
   private trace(fn: (inputs: TensorMap) => TensorMap, inputs: TensorMap): Replay {
     this.flush(); // inputs must be materialised, and nothing older may leak into the program
     const names = Object.keys(inputs);
-    const placeholders = names.map((name) => this.entries.get(inputs[name].dataId).value);
+    // each input gets a tensor of its own: one tensor given under two names must stay two inputs
+    const placeholders = names.map((name): Value => {
+      const { shape, dtype, dataId } = inputs[name];
+      return { shape, dtype, producer: null, data: this.readSync(dataId) };
+    });
     const before = tf.memory().numTensors;
-    const traced = tf.tidy(() => fn(inputs));
-    const outputNames = Object.keys(traced);
-    const outputs = outputNames.map((name) => ({ name, shape: traced[name].shape, dtype: traced[name].dtype }));
-    const values = outputNames.map((name) => this.entries.get(traced[name].dataId).value);
-    const missing = values.findIndex((value) => !value.producer);
-    if (missing >= 0) throw new Error(`compile: output ${outputNames[missing]} was not computed inside the function`);
-    const graph = collect(values, placeholders);
-    tf.dispose(traced);
-    const leaked = tf.memory().numTensors - before;
-    if (leaked !== 0) throw new Error(`compile: the function left ${leaked} tensors behind; do not tf.keep inside it`);
-    const feeds = graph.inputs.map((value, i) => (i < names.length ? names[i] : value.data!));
-    return { executable: this.executor.compile(graph), feeds, outputs };
+    const standIns = Object.fromEntries(names.map((name, i) => [name, this.tensor(placeholders[i])]));
+    let traced: TensorMap = {};
+    try {
+      traced = tf.tidy(() => fn(standIns));
+      const outputNames = Object.keys(traced);
+      const outputs = outputNames.map((name) => ({ name, shape: traced[name].shape, dtype: traced[name].dtype }));
+      const values = outputNames.map((name) => this.entries.get(traced[name].dataId).value);
+      const missing = values.findIndex((value) => !value.producer);
+      if (missing >= 0) throw new Error(`compile: output ${outputNames[missing]} was not computed inside the function`);
+      const graph = collect(values, placeholders);
+      const feeds = graph.inputs.map((value, i) => (i < names.length ? names[i] : value.data!));
+      const leaked = tf.memory().numTensors - before - names.length - new Set(Object.values(traced)).size;
+      if (leaked !== 0)
+        throw new Error(`compile: the function left ${leaked} tensors behind; do not tf.keep inside it`);
+      return { executable: this.executor.compile(graph), feeds, outputs };
+    } finally {
+      tf.dispose([traced, standIns]);
+    }
+  }
+
+  private tensor(value: Value): tf.Tensor {
+    const { shape, dtype } = value;
+    return tf.engine().makeTensorFromTensorInfo({ dataId: this.store(value), shape, dtype }, this as never);
   }
 }
 

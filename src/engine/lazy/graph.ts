@@ -88,8 +88,12 @@ export function collect(outputs: Value[], inputs: Value[] = []): Graph {
   return graph;
 }
 
-/** A program's identity: equal for equal kernels, attributes, shapes and wiring, whatever the data. */
+/** JSON has no infinities and no NaN, and writes them all as null. */
+const exact = (_: string, x: unknown) => (typeof x === "number" && !Number.isFinite(x) ? String(x) : x);
+
+/** A program's identity: equal for equal kernels, attributes, shapes, dtypes and wiring, whatever the data. */
 export function signature(graph: Graph): string {
+  const typeOf = (value: Value) => `${value.dtype}[${value.shape}]`;
   const names = new Map<Value, string>();
   graph.inputs.forEach((value, i) => {
     names.set(value, `i${i}`);
@@ -100,11 +104,11 @@ export function signature(graph: Graph): string {
     });
   });
   const lines = [
-    graph.inputs.map((v) => `${v.dtype}[${v.shape}]`).join(" "),
-    ...graph.nodes.map(
-      (node) =>
-        `${node.kernel}(${node.inputs.map((x) => `${names.get(x.value)}[${x.shape}]`).join(" ")})${JSON.stringify(node.attributes)}`,
-    ),
+    graph.inputs.map(typeOf).join(" "),
+    ...graph.nodes.map(({ kernel, inputs, attributes, outputs }) => {
+      const operands = inputs.map((x) => `${names.get(x.value)}[${x.shape}]`);
+      return `${kernel}(${operands.join(" ")})${JSON.stringify(attributes, exact)}${outputs.map(typeOf).join(" ")}`;
+    }),
     graph.outputs.map((v) => names.get(v)).join(" "),
   ];
   return lines.join("\n");

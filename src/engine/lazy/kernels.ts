@@ -143,7 +143,6 @@ registerLazyKernel("Tile", ({ x }, { reps }) => ({
   attributes: { reps },
   outputs: [{ shape: x.shape.map((n, i) => n * reps[i]), dtype: x.dtype }],
 }));
-registerLazyKernel("BroadcastTo", ({ x }, { shape }) => ({ inputs: [x], outputs: [{ shape, dtype: x.dtype }] }));
 registerLazyKernel("PadV2", ({ x }, { paddings, constantValue }) => ({
   inputs: [x],
   attributes: { paddings, constantValue },
@@ -164,11 +163,11 @@ registerLazyKernel("OneHot", ({ indices }, { depth, onValue, offValue, dtype }) 
 // --- reductions ------------------------------------------------------------------------------------------------------
 
 for (const name of ["Sum", "Mean", "Max", "Min", "Prod", "All", "Any"])
-  registerLazyKernel(name, ({ x }, { axis, keepDims }) => {
-    const axes = tf.util.parseAxisParam(axis ?? null, x.shape);
+  registerLazyKernel(name, ({ x }, { axis, reductionIndices, keepDims }) => {
+    const axes = tf.util.parseAxisParam(axis ?? reductionIndices ?? null, x.shape); // Max calls them otherwise
     const [reduced] = tf.backend_util.computeOutAndReduceShapes(x.shape, axes);
     const shape = keepDims ? tf.backend_util.expandShapeToKeepDim(reduced, axes) : reduced;
-    const dtype = name === "Sum" && x.dtype === "bool" ? "int32" : x.dtype;
+    const dtype = name === "Mean" ? "float32" : x.dtype;
     return { inputs: [x], attributes: { axis: axes }, outputs: [{ shape, dtype }] };
   });
 for (const name of ["ArgMax", "ArgMin"])
@@ -177,14 +176,10 @@ for (const name of ["ArgMax", "ArgMin"])
     const shape = x.shape.filter((_, i) => i !== axes[0]);
     return { inputs: [x], attributes: { axis: axes }, outputs: [{ shape, dtype: "int32" }] };
   });
-for (const [name, key] of [
-  ["Softmax", "logits"],
-  ["LogSoftmax", "logits"],
-])
-  registerLazyKernel(name, (inputs) => ({
-    inputs: [inputs[key]],
-    outputs: [{ shape: inputs[key].shape, dtype: "float32" }],
-  }));
+registerLazyKernel("Softmax", ({ logits }) => ({
+  inputs: [logits],
+  outputs: [{ shape: logits.shape, dtype: "float32" }],
+}));
 
 // --- products --------------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,6 @@ const DIRECT: Record<string, string> = {
   Reciprocal: "Reciprocal",
   Relu: "Relu",
   Round: "Round",
-  Select: "Where",
   Sigmoid: "Sigmoid",
   Sign: "Sign",
   Sin: "Sin",
@@ -64,6 +63,10 @@ const DIRECT: Record<string, string> = {
 };
 for (const [kernel, op] of Object.entries(DIRECT)) registerLowering(kernel, (g, inputs) => g.op(op, inputs));
 
+registerLowering("Select", (g, [condition, t, e], node) => {
+  if (dtypeOf(node, 1) !== "bool") return g.op("Where", [condition, t, e]);
+  return g.cast(g.op("Where", [condition, g.cast(t, "int32"), g.cast(e, "int32")]), "bool"); // there is none of bool
+});
 registerLowering("NotEqual", (g, inputs) => g.op("Not", [g.op("Equal", inputs)]));
 registerLowering("Square", (g, [x]) => g.op("Mul", [x, x]));
 registerLowering("SquaredDifference", (g, inputs) => {
@@ -116,7 +119,6 @@ registerLowering("SplitV", (g, [x], node) => {
   return g.ops("Split", [x, g.int64s(sizes)], { axis: { int: axis } }, sizes.length);
 });
 registerLowering("Tile", (g, [x], node) => g.op("Tile", [x, g.int64s(attribute(node, "reps"))]));
-registerLowering("BroadcastTo", (g, [x], node) => g.op("Expand", [x, g.int64s(node.outputs[0].shape)]));
 registerLowering("PadV2", (g, [x], node) => {
   const paddings = attribute<[number, number][]>(node, "paddings");
   const pads = g.int64s([...paddings.map(([before]) => before), ...paddings.map(([, after]) => after)]);
@@ -129,43 +131,32 @@ registerLowering("OneHot", (g, [indices], node) => {
   const depth = attribute<number>(node, "depth");
   const classes = g.op("Range", [g.scalar(0, "int32"), g.scalar(depth, "int32"), g.scalar(1, "int32")]);
   const hit = g.op("Equal", [g.op("Unsqueeze", [indices, g.int64s([-1])]), classes]);
-  const type = node.outputs[0].dtype === "int32" ? "int32" : "float32";
-  const value = (name: string) => g.scalar(attribute(node, name), type);
-  return g.op("Where", [hit, value("onValue"), value("offValue")]);
+  const { dtype } = node.outputs[0];
+  const value = (name: string) => g.scalar(attribute(node, name), dtype === "float32" ? "float32" : "int32");
+  const chosen = g.op("Where", [hit, value("onValue"), value("offValue")]);
+  return dtype === "bool" ? g.cast(chosen, "bool") : chosen;
 });
 
 // --- reductions ------------------------------------------------------------------------------------------------------
 
-for (const [kernel, op] of [
-  ["Sum", "ReduceSum"],
-  ["Mean", "ReduceMean"],
-  ["Max", "ReduceMax"],
-  ["Min", "ReduceMin"],
-  ["Prod", "ReduceProd"],
-])
-  registerLowering(kernel, (g, [x], node) => {
-    const keepdims = { int: node.outputs[0].shape.length === shapeOf(node).length ? 1 : 0 };
-    return g.op(op, [x, g.int64s(attribute(node, "axis"))], { keepdims, noop_with_empty_axes: { int: 1 } });
-  });
-for (const [kernel, op] of [
-  ["All", "ReduceMin"],
-  ["Any", "ReduceMax"],
-])
-  registerLowering(kernel, (g, [x], node) => {
-    const keepdims = { int: node.outputs[0].shape.length === shapeOf(node).length ? 1 : 0 };
-    const reduced = g.op(op, [g.cast(x, "int32"), g.int64s(attribute(node, "axis"))], {
-      keepdims,
-      noop_with_empty_axes: { int: 1 },
-    });
-    return g.cast(reduced, "bool");
-  });
+/** One of ONNX's reductions over the kernel's axes. */
+function reduce(g: GraphBuilder, op: string, x: Name, node: Node): Name {
+  const keepdims = { int: node.outputs[0].shape.length === shapeOf(node).length ? 1 : 0 };
+  return g.op(op, [x, g.int64s(attribute(node, "axis"))], { keepdims, noop_with_empty_axes: { int: 1 } });
+}
+for (const kernel of ["Sum", "Max", "Min", "Prod"])
+  registerLowering(kernel, (g, [x], node) => reduce(g, `Reduce${kernel}`, x, node));
+registerLowering("Mean", (g, [x], node) =>
+  reduce(g, "ReduceMean", dtypeOf(node) === "float32" ? x : g.cast(x, "float32"), node),
+);
+registerLowering("All", (g, [x], node) => g.cast(reduce(g, "ReduceMin", g.cast(x, "int32"), node), "bool"));
+registerLowering("Any", (g, [x], node) => g.cast(reduce(g, "ReduceMax", g.cast(x, "int32"), node), "bool"));
 for (const kernel of ["ArgMax", "ArgMin"])
   registerLowering(kernel, (g, [x], node) => {
     const axis = attribute<number[]>(node, "axis")[0];
     return g.cast(g.op(kernel, [x], { axis: { int: axis }, keepdims: { int: 0 } }), "int32");
   });
 registerLowering("Softmax", (g, [x]) => g.op("Softmax", [x], { axis: { int: -1 } }));
-registerLowering("LogSoftmax", (g, [x]) => g.op("LogSoftmax", [x], { axis: { int: -1 } }));
 
 // --- products --------------------------------------------------------------------------------------------------------
 
