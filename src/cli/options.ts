@@ -4,16 +4,33 @@
 import { type Command, CommanderError } from "commander";
 import { UserError } from "../util/assert.ts";
 
-/** Parses or exits: 0 after --help or --version, 2 with one line after a mistake. */
+/** Parses a command without subcommands, or exits: 0 after --help, a {@link UserError} after a mistake. */
 export function parse<T extends object>(command: Command, argv: string[]): T {
-  command.exitOverride().configureOutput({ writeErr: () => {} });
   try {
-    return command.parse(argv).opts<T>();
+    return quiet(command).parse(argv).opts<T>();
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) process.exit(0);
-    throw new UserError(`${error.message.replace(/^error: /, "").replace(/\n/g, " ")}; see --help`);
+    throw userError(error);
   }
+}
+
+/** Parses and runs a command with subcommands; mistakes as in {@link parse}. */
+export async function parseAsync(command: Command, argv: string[]): Promise<void> {
+  try {
+    for (const subcommand of command.commands) quiet(subcommand);
+    await quiet(command).parseAsync(argv);
+  } catch (error) {
+    throw userError(error);
+  }
+}
+
+/** Errors are thrown, not printed: {@link main} prints them, once and in one line. */
+const quiet = (command: Command) => command.exitOverride().configureOutput({ outputError: () => {} });
+
+function userError(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.exitCode === 0) process.exit(0);
+  if (error.code === "commander.help") process.exit(2); // no subcommand: the help has been shown
+  return new UserError(`${error.message.replace(/^error: /, "").replace(/\n/g, " ")}; see --help`);
 }
 
 /** A whole number of at least `min`, for commander. */

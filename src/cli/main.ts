@@ -1,0 +1,53 @@
+/**
+ * @file The `marco` command: `marco replicate`, `marco report`, `marco env`.
+ */
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { Command } from "commander";
+import { ENGINES, startEngine } from "../engine/engine.ts";
+import { writeReport } from "../report/html.ts";
+import { UserError } from "../util/assert.ts";
+import { main, parseAsync } from "./options.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+await main(async () => {
+  const program = new Command("marco").description("Marco-LLM (arXiv 2412.04003) in miniature").version(version);
+  program
+    .command("replicate")
+    .description("run examples/two-stage.ts: base, Stage I, Stage II, SFT, DPO, evaluation and report")
+    .helpOption(false)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(async (_, command: Command) => {
+      process.argv = [...process.argv.slice(0, 2), ...command.args];
+      await import("../../examples/two-stage.ts");
+    });
+  program
+    .command("report")
+    .description("write report.html of a finished run again")
+    .argument("<folder>", "the run's folder")
+    .action((folder: string) => {
+      console.log(writeReport(folder));
+    });
+  program
+    .command("env")
+    .description("this machine, and which engines start on it")
+    .action(async () => {
+      const memory = (totalmem() / 2 ** 30).toFixed(1);
+      console.log(`marco-mini ${version} · node ${process.versions.node} · ${process.platform} ${process.arch}`);
+      console.log(`${cpus()[0]?.model ?? "unknown processor"} · ${availableParallelism()} threads · ${memory} GiB`);
+      for (const name of ENGINES) console.log(`engine ${name}: ${await works(name)}`);
+    });
+  await parseAsync(program, process.argv);
+});
+
+async function works(name: string): Promise<string> {
+  try {
+    await startEngine(name);
+    return "works";
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
