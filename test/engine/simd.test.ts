@@ -5,7 +5,7 @@ import { startEngine } from "../../src/engine/engine.ts";
 import { makeSimdMemory } from "../../src/engine/simd.ts";
 import { adamW, globalNorm } from "../../src/ops/reference.ts";
 import { type AdamWOptions, makeAdamW, PAPER_ADAMW } from "../../src/train/optimizer.ts";
-import { normals } from "../ops/gradients.ts";
+import { normals } from "../ops/finiteDifferences.ts";
 
 /** Multiples of 4, as the optimiser pads them; 0 must touch nothing. */
 describe.each([0, 4, 20, 1000])("%i numbers", (size) => {

@@ -15,7 +15,7 @@ import { rope, ropeTables } from "../../src/ops/rope.ts";
 import { swiglu } from "../../src/ops/swiglu.ts";
 import { tokenLogprobs } from "../../src/ops/tokenLogprobs.ts";
 import { makeRandom } from "../../src/util/random.ts";
-import { finiteDifferences, largest, normals } from "./gradients.ts";
+import { finiteDifferences, largest, normals } from "./finiteDifferences.ts";
 
 /**
  * Largest difference as a fraction of the tensor's largest value (or of 0.1: what cancels to nothing is compared with

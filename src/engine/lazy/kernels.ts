@@ -62,11 +62,10 @@ registerLazyKernel("AddN", (inputs) => {
   const terms = Object.values(inputs);
   return { inputs: terms, outputs: [{ shape: terms[0].shape, dtype: terms[0].dtype }] };
 });
-registerLazyKernel("Select", ({ condition, t, e }) => {
-  // TensorFlow.js lets a vector condition choose whole rows
-  const shape = [...condition.shape, ...Array(t.shape.length - condition.shape.length).fill(1)];
-  return { inputs: [{ ...condition, shape }, t, e], outputs: [{ shape: t.shape, dtype: t.dtype }] };
-});
+registerLazyKernel("Select", ({ condition, t, e }) => ({
+  inputs: [condition, t, e], // of one shape: tf.where broadcasts them
+  outputs: [{ shape: t.shape, dtype: t.dtype }],
+}));
 
 // --- constants -------------------------------------------------------------------------------------------------------
 
