@@ -47,29 +47,33 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
 
   let skipped = 0;
   let step = 0;
-  for (; step < steps && !signal?.aborted; step++) {
-    const batch = batchAt(step);
-    const outputs = lossAndGradients({ ...batch, ...parameters });
-    const gradients = Object.fromEntries(names.map((name) => [name, outputs[name]]));
-    const learningRate = cosineLearningRate((step + 1) * tokensPerStep, schedule);
-    const metrics: StepMetrics = {};
-    for (const name of Object.keys(outputs)) if (!(name in gradients)) metrics[name] = (await outputs[name].data())[0];
-    metrics.learning_rate = learningRate;
-    metrics.grad_norm = await optimizer.step(gradients, learningRate);
-    tf.dispose([batch, outputs]);
-    if (!Number.isFinite(metrics.grad_norm)) {
-      skipped++;
-      metrics.skipped_steps = skipped;
-      if (skipped > MAX_SKIPPED)
-        throw new Error(
-          `training diverged: ${skipped} steps with a non-finite gradient (step ${step}); lower the learning rate`,
-        );
+  try {
+    for (; step < steps && !signal?.aborted; step++) {
+      const batch = batchAt(step);
+      const outputs = lossAndGradients({ ...batch, ...parameters });
+      const gradients = Object.fromEntries(names.map((name) => [name, outputs[name]]));
+      const learningRate = cosineLearningRate((step + 1) * tokensPerStep, schedule);
+      const metrics: StepMetrics = {};
+      for (const name of Object.keys(outputs))
+        if (!(name in gradients)) metrics[name] = (await outputs[name].data())[0];
+      metrics.learning_rate = learningRate;
+      metrics.grad_norm = await optimizer.step(gradients, learningRate);
+      tf.dispose([batch, outputs]);
+      if (!Number.isFinite(metrics.grad_norm)) {
+        skipped++;
+        metrics.skipped_steps = skipped;
+        if (skipped > MAX_SKIPPED)
+          throw new Error(
+            `training diverged: ${skipped} steps with a non-finite gradient (step ${step}); lower the learning rate`,
+          );
+      }
+      onStep?.(step, (step + 1) * tokensPerStep, metrics);
+      await new Promise(setImmediate); // lets signals and timers in: a step itself is synchronous on the lazy engines
     }
-    onStep?.(step, (step + 1) * tokensPerStep, metrics);
-    await new Promise(setImmediate); // lets signals and timers in: a step itself is synchronous on the lazy engines
+  } finally {
+    lossAndGradients.dispose();
+    optimizer.dispose();
   }
-  lossAndGradients.dispose();
-  optimizer.dispose();
   return step;
 }
 

@@ -50,7 +50,13 @@ function inPlace(parameters: Parameters, options: AdamWOptions): AdamW {
   const gradientArrays: Record<string, Float32Array> = {};
   let at = 0;
   for (const name of names) {
-    const { size } = parameters[name];
+    const { size, shape, dataId } = parameters[name];
+    if (backend.refCount(dataId) > 1) {
+      // a clone, e.g. of a frozen reference, which must not move with it
+      const own = tf.tensor(backend.buffer(parameters[name]).slice(), shape);
+      parameters[name].dispose();
+      parameters[name] = own;
+    }
     backend.relocate(parameters[name], new Float32Array(memory.buffer, at, size));
     gradientArrays[name] = new Float32Array(memory.buffer, block + at, size);
     at += padded(name) * 4;

@@ -18,7 +18,6 @@ export function cosineLearningRate(
   { maxLearningRate, minRatio, warmupTokens, totalTokens }: CosineSchedule,
 ) {
   if (tokens < warmupTokens) return (maxLearningRate * tokens) / warmupTokens;
-  const progress = Math.min(1, (tokens - warmupTokens) / (totalTokens - warmupTokens));
-  const min = minRatio * maxLearningRate;
-  return min + (maxLearningRate - min) * 0.5 * (1 + Math.cos(Math.PI * progress));
+  const progress = tokens < totalTokens ? (tokens - warmupTokens) / (totalTokens - warmupTokens) : 1;
+  return maxLearningRate * (minRatio + (1 - minRatio) * 0.5 * (1 + Math.cos(Math.PI * progress)));
 }

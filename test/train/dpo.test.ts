@@ -1,0 +1,131 @@
+/**
+ * @file DPO on a model: what the batch says, what is frozen, what cannot be learnt.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { answerRow } from "../../src/data/chatRows.ts";
+import type { PackedRow } from "../../src/data/pack.ts";
+import { ENGINES, startEngine } from "../../src/engine/engine.ts";
+import { initParameters } from "../../src/model/init.ts";
+import type { Parameters } from "../../src/model/qwen2.ts";
+import { dpoLoss, type PreferenceRows, preferenceBatch } from "../../src/train/dpo.ts";
+import { train } from "../../src/train/loop.ts";
+import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
+import { constant, largest, measure, randomIds, snapshot, TINY, tokenLogprobsOf } from "./tiny.ts";
+
+const T = 16;
+const BETA = 0.1;
+const pairs = [0, 1, 2].map((i) => ({
+  language: "en" as const,
+  prompt: randomIds(4 + i, `prompt ${i}`),
+  chosen: randomIds(3 + i, `chosen ${i}`),
+  rejected: randomIds(5, `rejected ${i}`),
+  reference: "",
+}));
+type Pair = (typeof pairs)[number];
+const rowsOf = (
+  { prompt, chosen, rejected }: Pair,
+  reference: { chosen: number; rejected: number },
+): PreferenceRows => ({
+  chosen: answerRow(prompt, chosen, T, 0),
+  rejected: answerRow(prompt, rejected, T, 0),
+  referenceChosen: reference.chosen,
+  referenceRejected: reference.rejected,
+});
+/** Summed log-probabilities of the two answers. */
+function score(parameters: Parameters, pair: Pair) {
+  const { chosen, rejected } = rowsOf(pair, { chosen: 0, rejected: 0 });
+  const sum = (row: PackedRow) =>
+    tokenLogprobsOf(parameters, row).reduce((a, x, t) => a + (row.labels[t] < 0 ? 0 : x), 0);
+  return { chosen: sum(chosen), rejected: sum(rejected) };
+}
+const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+
+describe.each(ENGINES)("engine %s", (engine) => {
+  let reference: Parameters;
+  const batch = (some = pairs) => preferenceBatch(some.map((pair) => rowsOf(pair, score(reference, pair))));
+
+  beforeAll(async () => {
+    await startEngine(engine);
+    reference = initParameters(TINY, 1);
+  });
+
+  test("a batch is the chosen rows, then the rejected ones, and the reference's log-probabilities", () => {
+    const rows = pairs.slice(0, 2).map((pair, i) => rowsOf(pair, { chosen: -1 - i, rejected: -3 - i }));
+    const tensors = preferenceBatch(rows);
+    const ids = tensors.inputIds.arraySync() as number[][];
+    expect(ids).toEqual(
+      [rows[0].chosen, rows[1].chosen, rows[0].rejected, rows[1].rejected].map((row) => [...row.inputIds]),
+    );
+    expect(tensors.referenceChosen.arraySync()).toEqual([-1, -2]);
+    expect(tensors.referenceRejected.arraySync()).toEqual([-3, -4]);
+    tf.dispose(tensors);
+  });
+
+  test("starts at ln 2 with rewards 0; a tie is not a win", () => {
+    const { loss, metrics } = measure(dpoLoss(TINY, BETA), reference, batch());
+    expect(loss).toBeCloseTo(Math.LN2, 5);
+    expect(metrics["rewards/margins"]).toBeCloseTo(0, 5);
+    // exactly equal: the reference's numbers are the policy's own
+    const rows = pairs.map((pair) => rowsOf({ ...pair, rejected: pair.chosen }, { chosen: -9, rejected: -9 }));
+    const tied = measure(dpoLoss(TINY, BETA), reference, preferenceBatch(rows));
+    expect(tied.metrics["rewards/margins"]).toBe(0);
+    expect(tied.metrics["rewards/accuracies"]).toBe(0);
+  });
+
+  test("an answer against itself teaches nothing: its two gradients cancel", () => {
+    const same = rowsOf({ ...pairs[0], rejected: pairs[0].chosen }, { chosen: -9, rejected: -9 });
+    const other = rowsOf(pairs[0], { chosen: -9, rejected: -9 });
+    const { gradients } = measure(dpoLoss(TINY, BETA), reference, preferenceBatch([same]));
+    const scale = largest(measure(dpoLoss(TINY, BETA), reference, preferenceBatch([other])).gradients);
+    expect(scale).toBeGreaterThan(0.01);
+    expect(largest(gradients)).toBeLessThan(1e-6 * scale); // rounding: the rows are summed in one matrix product
+  });
+
+  test("metrics are the policy's and the reference's log-probabilities, averaged over pairs", () => {
+    const policy = initParameters(TINY, 2);
+    const now = pairs.map((pair) => score(policy, pair));
+    const before = pairs.map((pair) => score(reference, pair));
+    const { loss, metrics } = measure(dpoLoss(TINY, BETA), policy, batch());
+    const chosen = now.map((x, i) => BETA * (x.chosen - before[i].chosen));
+    const rejected = now.map((x, i) => BETA * (x.rejected - before[i].rejected));
+    const margins = chosen.map((x, i) => x - rejected[i]);
+    expect(metrics["logps/chosen"]).toBeCloseTo(mean(now.map((x) => x.chosen)), 4);
+    expect(metrics["logps/rejected"]).toBeCloseTo(mean(now.map((x) => x.rejected)), 4);
+    expect(metrics["rewards/chosen"]).toBeCloseTo(mean(chosen), 4);
+    expect(metrics["rewards/rejected"]).toBeCloseTo(mean(rejected), 4);
+    expect(metrics["rewards/margins"]).toBeCloseTo(metrics["rewards/chosen"] - metrics["rewards/rejected"], 5);
+    expect(metrics["rewards/accuracies"]).toBeCloseTo(mean(margins.map((x) => (x > 0 ? 1 : 0))), 6);
+    expect(loss).toBeCloseTo(mean(margins.map((x) => Math.log1p(Math.exp(-x)))), 4);
+    tf.dispose(policy);
+  });
+
+  test("a pair's loss does not depend on the pairs beside it or their order", () => {
+    const alone = pairs.map((pair) => measure(dpoLoss(TINY, BETA), reference, batch([pair])));
+    const together = measure(dpoLoss(TINY, BETA), reference, batch([...pairs].reverse()));
+    expect(together.loss).toBeCloseTo(mean(alone.map(({ loss }) => loss)), 5);
+  });
+
+  test("training moves the policy and not the reference, whose answers stay what they were", async () => {
+    const policy = Object.fromEntries(Object.entries(reference).map(([name, x]) => [name, tf.clone(x)]));
+    const before = snapshot(reference);
+    const scores = pairs.map((pair) => score(reference, pair));
+    const seen: Record<string, number>[] = [];
+    await train(policy, {
+      lossFunction: dpoLoss(TINY, BETA),
+      steps: 8,
+      tokensPerStep: 2 * pairs.length * T,
+      batchAt: () => preferenceBatch(pairs.map((pair, i) => rowsOf(pair, scores[i]))),
+      schedule: constant(0.01),
+      optimizer: PAPER_ADAMW,
+      onStep: (_, __, metrics) => seen.push(metrics),
+    });
+    expect(seen[0].loss).toBeCloseTo(Math.LN2, 5);
+    expect(seen[7].loss).toBeLessThan(0.5);
+    expect(seen[7]["rewards/accuracies"]).toBe(1);
+    expect(snapshot(reference)).toEqual(before);
+    expect(pairs.map((pair) => score(reference, pair))).toEqual(scores);
+    expect(score(policy, pairs[0]).chosen).not.toBeCloseTo(scores[0].chosen, 2);
+    tf.dispose(policy);
+  });
+});
