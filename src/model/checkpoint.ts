@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
+import { z } from "zod";
 import { UserError } from "../util/assert.ts";
 import { fromHuggingFace, type Qwen2Config, toHuggingFace } from "./config.ts";
 import { parameterShapes } from "./init.ts";
@@ -18,29 +19,45 @@ export interface Array32 {
 
 const MAX_HEADER = 100_000_000;
 
+const whole = z.number().int().nonnegative();
+const headerSchema = z.record(
+  z.string(),
+  z.object({ dtype: z.string(), shape: z.array(whole), data_offsets: z.tuple([whole, whole]) }),
+);
+
 /** Reads every F32 tensor of a safetensors file. @throws UserError with the reason for a malformed file. */
 export function readSafetensors(path: string): Record<string, Array32> {
-  const bytes = readFileSync(path);
   const bad = (reason: string) => new UserError(`${path}: not a valid safetensors file: ${reason}; copy it again`);
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new UserError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code}); expected safetensors`);
+  }
   if (bytes.length < 8) throw bad(`${bytes.length} bytes is too short`);
   const headerLength = Number(bytes.readBigUInt64LE(0));
   if (headerLength > MAX_HEADER || 8 + headerLength > bytes.length) throw bad(`header length ${headerLength}`);
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  let json: unknown;
   try {
-    header = JSON.parse(bytes.toString("utf8", 8, 8 + headerLength));
+    const { __metadata__, ...entries } = JSON.parse(bytes.toString("utf8", 8, 8 + headerLength));
+    json = entries;
   } catch {
-    throw bad("the header is not JSON");
+    throw bad("the header is not a JSON object");
+  }
+  const header = headerSchema.safeParse(json);
+  if (!header.success) {
+    const { path: at, message } = header.error.issues[0];
+    throw bad(`header: ${at.join(".")}: ${message}`);
   }
   const start = 8 + headerLength;
   let end = 0;
   const tensors: Record<string, Array32> = {};
-  const entries = Object.entries(header).filter(([name]) => name !== "__metadata__");
-  for (const [name, { dtype, shape, data_offsets }] of entries.sort(
-    (a, b) => a[1].data_offsets[0] - b[1].data_offsets[0],
-  )) {
+  const entries = Object.entries(header.data).sort(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
+  for (const [name, { dtype, shape, data_offsets }] of entries) {
     const [from, to] = data_offsets;
     const size = shape.reduce((a, b) => a * b, 1);
-    if (dtype !== "F32") throw bad(`${name} has dtype ${dtype}, expected F32`);
+    if (dtype !== "F32")
+      throw new UserError(`${path}: ${name} has dtype ${dtype}, expected F32; convert it to float32`);
     if (from !== end || to - from !== size * 4)
       throw bad(`${name} [${shape}] at ${from}..${to} (gap, overlap or wrong length)`);
     if (start + to > bytes.length) throw bad(`${name} ends beyond the file (truncated)`);
@@ -97,20 +114,20 @@ export function loadModel(directory: string): { parameters: Parameters; config: 
   try {
     json = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    throw new UserError(
-      `${path}: cannot be read (${(error as Error).message}); expected a Hugging Face model directory`,
-    );
+    const reason = error instanceof SyntaxError ? "it is not JSON" : (error as NodeJS.ErrnoException).code;
+    throw new UserError(`${path}: cannot be read (${reason}); expected a Hugging Face model directory`);
   }
   const config = fromHuggingFace(json, path);
   const weights = join(directory, "model.safetensors");
   const tensors = readSafetensors(weights);
   const shapes = parameterShapes(config);
   for (const name of Object.keys(tensors))
-    if (!(name in shapes)) throw new UserError(`${weights}: unknown tensor ${name}`);
+    if (!Object.hasOwn(shapes, name))
+      throw new UserError(`${weights}: unknown tensor ${name}; expected those of the Qwen2 that ${path} describes`);
   const parameters: Parameters = {};
   for (const [name, shape] of Object.entries(shapes)) {
     const found = tensors[name];
-    if (!found) throw new UserError(`${weights}: tensor ${name} [${shape}] is missing`);
+    if (!found) throw new UserError(`${weights}: tensor ${name} [${shape}] is missing; ${path} asks for it`);
     if (found.shape.join() !== shape.join())
       throw new UserError(`${weights}: ${name} has shape [${found.shape}], ${path} asks for [${shape}]`);
     parameters[name] = tf.tensor(found.data, shape);

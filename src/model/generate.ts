@@ -25,8 +25,8 @@ export interface Inference {
 }
 
 /**
- * Inference over contexts of at most `contextLength` tokens. Longer requests lose tokens on the left of the context,
- * longer prompts on their left. An empty context is `bosId`, as in lm-evaluation-harness.
+ * Inference over contexts of at most `contextLength` tokens. Longer requests lose tokens on the left of the context
+ * (a continuation must fit whole), longer prompts on their left. An empty context is `bosId`, as in lm-evaluation-harness.
  */
 export function makeInference(config: Qwen2Config, contextLength: number, bosId: number): Inference {
   const lengths = [contextLength / 4, contextLength / 2, contextLength].map(Math.ceil); // padded lengths
@@ -58,9 +58,11 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
   return {
     async loglikelihood(parameters, requests) {
       const rows = requests.map(({ context, continuation }, index) => {
+        if (continuation.length >= contextLength)
+          throw new Error(`loglikelihood: ${continuation.length} tokens do not fit a context of ${contextLength}`);
         const whole = [...(context.length > 0 ? context : [bosId]), ...continuation];
         const ids = whole.slice(Math.max(0, whole.length - contextLength));
-        return { index, ids, from: Math.max(1, ids.length - continuation.length) };
+        return { index, ids, from: ids.length - continuation.length };
       });
       const results = new Array<number>(requests.length);
       for (const T of lengths) {
@@ -90,7 +92,8 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
       const stop = new Set(stopIds);
       const B = Math.max(1, Math.floor(TOKENS_PER_RUN / contextLength));
       const room = contextLength - maxNewTokens;
-      if (room < 1) throw new Error(`generate: ${maxNewTokens} new tokens do not fit a context of ${contextLength}`);
+      if (room < 1 || maxNewTokens < 1)
+        throw new Error(`generate: ${maxNewTokens} new tokens do not fit a context of ${contextLength}`);
       const answers: number[][] = prompts.map(() => []);
       for (let start = 0; start < prompts.length; start += B) {
         const batch = prompts.slice(start, start + B).map((ids) => ids.slice(Math.max(0, ids.length - room)));
