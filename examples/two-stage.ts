@@ -63,13 +63,14 @@ await marco.main(async () => {
   const engine = await marco.startEngine(options.engine);
   const records = marco.loadCorpus(options.corpus);
   const facts = marco.loadFacts(options.corpus);
-  const run = marco.openRun(options.out ?? `runs/${options.preset}-${seed}`);
+  const out = options.out ?? `runs/${options.preset}-${seed}`;
   const settings = { preset: options.preset, seed, engine: engine.name, ...preset };
   const manifest = marco.describeRun(settings, marco.loadManifest(options.corpus));
-  const finished = options.resume ? marco.finishedStages(run, manifest.fingerprint) : [];
+  const finished = options.resume ? marco.finishedStages(out, manifest.fingerprint) : [];
+  const run = marco.openRun(out); // nothing is written before this line
   if (!options.resume) run.clear();
-  run.keepMetrics(finished);
   run.writeJson("manifest.json", manifest);
+  run.keepMetrics(finished);
   console.error(`engine ${engine.name}: ${engine.reason} · writing to ${run.path}`);
 
   // ── Tokenizer and the 32 streams of the seven sources (paper section 3.1, Table 2) ───────────────────────────────

@@ -30,7 +30,8 @@ function userError(error: unknown): unknown {
   if (!(error instanceof CommanderError)) return error;
   if (error.exitCode === 0) process.exit(0);
   if (error.code === "commander.help") process.exit(2); // no subcommand: the help has been shown
-  return new UserError(`${error.message.replace(/^error: /, "").replace(/\n/g, " ")}; see --help`);
+  const message = error.message.replace(/^error: |\.$/g, "").replace(/\n/g, " ");
+  return new UserError(`${message}; see --help`);
 }
 
 /** A whole number of at least `min`, for commander. */

@@ -24,7 +24,8 @@ export function writeWhole(path: string, text: string) {
   renameSync(`${path}.partial`, path);
 }
 
-const RUN_FILES = ["results.json", "metrics.jsonl", "manifest.json", "report.html", "checkpoints"];
+/** In the order in which they are removed: the manifest last, since it tells whose folder this is. */
+const RUN_FILES = ["results.json", "metrics.jsonl", "report.html", "checkpoints", "manifest.json"];
 
 export interface RunDirectory {
   path: string;
@@ -40,8 +41,11 @@ export interface RunDirectory {
   keepMetrics(stages: readonly string[]): void;
 }
 
-/** Opens a run folder for writing. @throws UserError when it cannot be made or written to. */
+/** Opens a run folder for writing. @throws UserError when it cannot be made or written to, or is somebody else's. */
 export function openRun(path: string): RunDirectory {
+  const foreign = RUN_FILES.find((name) => existsSync(join(path, name)));
+  if (foreign && !existsSync(join(path, "manifest.json")))
+    throw new UserError(`--out ${path}: holds ${foreign} but no run of ours (manifest.json); choose another folder`);
   try {
     mkdirSync(path, { recursive: true });
     accessSync(path, constants.W_OK);
@@ -56,7 +60,7 @@ export function openRun(path: string): RunDirectory {
     path,
     at,
     writeJson: (name, value) => writeWhole(at(name), `${JSON.stringify(value, null, 1)}\n`),
-    readJson: (name) => (existsSync(at(name)) ? JSON.parse(readFileSync(at(name), "utf8")) : undefined),
+    readJson: (name) => readJson(at(name)),
     appendMetrics: (line) => appendFileSync(metrics, `${JSON.stringify(line)}\n`),
     clear: () => {
       for (const name of RUN_FILES) rmSync(at(name), { recursive: true, force: true });
@@ -69,17 +73,27 @@ export function openRun(path: string): RunDirectory {
   };
 }
 
+/** Parses a JSON file; undefined when it is not there. @throws UserError when it is not JSON. */
+function readJson<T>(path: string): T | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    throw new UserError(`${path}: is not JSON; remove it, or choose another --out`);
+  }
+}
+
 /**
- * The stages that a resumed run need not repeat. `fingerprint` must be that of the folder's manifest.
- * @throws UserError when the folder holds no run, or one with other settings.
+ * The stages of the run in folder `path` that a resumed run need not repeat. Writes nothing.
+ * @throws UserError when the folder holds no run, or one whose manifest has another fingerprint.
  */
-export function finishedStages(run: RunDirectory, fingerprint: string): StageName[] {
-  const found = run.readJson<{ fingerprint: string }>("manifest.json");
+export function finishedStages(path: string, fingerprint: string): StageName[] {
+  const found = readJson<{ fingerprint: string }>(join(path, "manifest.json"));
   if (found?.fingerprint !== fingerprint)
     throw new UserError(
-      `--resume: ${run.path} holds ${found ? "a run with other settings or versions" : "no run"}; leave --resume out to start anew`,
+      `--resume: ${path} holds ${found ? "a run with other settings or versions" : "no run"}; leave --resume out to start anew`,
     );
   const stages: StageName[] = ["base", "stage1", "stage2", "sft", "dpo"];
-  const open = stages.findIndex((stage) => run.readJson(`checkpoints/${stage}/evaluation.json`) === undefined);
+  const open = stages.findIndex((stage) => readJson(join(path, "checkpoints", stage, "evaluation.json")) === undefined);
   return open < 0 ? stages : stages.slice(0, open);
 }

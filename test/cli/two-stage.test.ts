@@ -1,0 +1,86 @@
+/**
+ * @file The replication's command line: a mistake costs one line, exit code 2, and nothing is written.
+ */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { PRESETS } from "../../src/train/presets.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "marco-cli-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const out = join(folder, "out");
+
+const twoStage = (...args: string[]) =>
+  spawnSync(
+    process.execPath,
+    ["--import", "tsx", "examples/two-stage.ts", "--preset", "smoke", "--out", out, ...args],
+    {
+      encoding: "utf8",
+      timeout: 30_000, // a run that should have been refused is not waited for
+    },
+  );
+
+/** The one line of a refusal: nothing else is said, and no folder is made. */
+function refused(...args: string[]): string {
+  const { status, stdout, stderr } = twoStage(...args);
+  expect(stderr).toMatch(/^error: [^\n]+\n$/);
+  expect(stdout).toBe("");
+  expect(status).toBe(2);
+  expect(existsSync(out)).toBe(false);
+  return stderr.slice("error: ".length, -1);
+}
+
+test("unknown flag: says which, and which one may be meant", () => {
+  expect(refused("--sede", "3")).toBe("unknown option '--sede' (Did you mean --seed?); see --help");
+});
+
+test("unknown preset: lists them", () => {
+  expect(refused("--preset", "huge")).toBe(
+    "option '--preset <name>' argument 'huge' is invalid. Allowed choices are smoke, default, full; see --help",
+  );
+});
+
+test("unknown engine: lists them", () => {
+  expect(refused("--engine", "gpu")).toBe("--engine gpu: no such engine; expected auto, onnx, wasm, cpu");
+});
+
+test("bad seed: says what a seed is", () => {
+  expect(refused("--seed", "1.5")).toBe("--seed 1.5: expected a whole number of at least 0");
+});
+
+test("--out below a regular file: names the reason", () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "text");
+  const below = join(file, "run");
+  expect(refused("--out", below)).toBe(
+    `--out ${below}: cannot be written (ENOTDIR); choose a folder that you may write to`,
+  );
+  expect(readFileSync(file, "utf8")).toBe("text");
+});
+
+test("--resume where there is no run", () => {
+  expect(refused("--resume")).toBe(`--resume: ${out} holds no run; leave --resume out to start anew`);
+});
+
+test("a corpus with one bit flipped: names the file, both checksums and the remedy", () => {
+  const corpus = join(folder, "corpus");
+  cpSync("corpus", corpus, { recursive: true });
+  const file = join(corpus, "records.jsonl.br");
+  const bytes = readFileSync(file);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(file, bytes);
+  const line = refused("--corpus", corpus);
+  expect(line.replace(/[0-9a-f]{64}/g, "#")).toBe(
+    `Corpus: ${file} is corrupted: sha256 #, expected #; restore it (git checkout corpus) or npm run corpus:build`,
+  );
+});
+
+test("--help says every option and preset, and exits 0", () => {
+  const { status, stdout, stderr } = twoStage("--help");
+  expect([status, stderr]).toEqual([0, ""]);
+  for (const word of ["--preset", "--seed", "--out", "--engine", "--corpus", "--resume", ...Object.keys(PRESETS)])
+    expect(stdout).toContain(word);
+  expect(existsSync(out)).toBe(false);
+});
