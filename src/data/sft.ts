@@ -135,16 +135,25 @@ function translation(record: CorpusRecord, language: Language, random: Random): 
   };
 }
 
-/** Parts of a sentence that can be cut between: words, or characters where words are not marked. */
-function completion(record: CorpusRecord, language: Language): ChatCandidate | undefined {
-  const text = record.text[language];
-  if (!text || !isShort(text)) return undefined;
+/**
+ * The two halves of a short sentence, cut between words, or between characters where words are not marked; undefined
+ * for a text that is too short to cut.
+ */
+export function cutInHalf(text: string, language: Language): { start: string; end: string } | undefined {
+  if (!isShort(text)) return undefined;
   const spaced = !["zh", "ja", "th"].includes(language);
   const parts = spaced ? text.split(" ") : [...text];
   if (parts.length < (spaced ? 6 : 12)) return undefined;
   const middle = Math.ceil(parts.length / 2);
-  const [start, end] = [parts.slice(0, middle), parts.slice(middle)].map((some) => some.join(spaced ? " " : "").trim());
-  const user = INSTRUCTIONS.completion(LANGUAGE_NAMES[language], start);
+  const join = (some: string[]) => some.join(spaced ? " " : "").trim();
+  return { start: join(parts.slice(0, middle)), end: join(parts.slice(middle)) };
+}
+
+function completion(record: CorpusRecord, language: Language): ChatCandidate | undefined {
+  const halves = cutInHalf(record.text[language] ?? "", language);
+  if (!halves) return undefined;
+  const user = INSTRUCTIONS.completion(LANGUAGE_NAMES[language], halves.start);
   const key = `${record.source}/${record.key}`;
-  return { ...chat(user, end), language, task: "completion", key, target: language, answers: { [language]: end } };
+  const answers = { [language]: halves.end };
+  return { ...chat(user, halves.end), language, task: "completion", key, target: language, answers };
 }

@@ -3,7 +3,7 @@ import { makeStreams } from "../../src/data/streams.ts";
 import { differingFields } from "../../src/eval/tasks/cron.ts";
 import { givesAway } from "../../src/eval/tasks/facts.ts";
 import { makeHeldOutTexts, makeMultipleChoice, translationPairs } from "../../src/eval/tasks/index.ts";
-import { oneDigitChanged } from "../../src/eval/tasks/numbers.ts";
+import { differingDigits } from "../../src/eval/tasks/numbers.ts";
 import { groupBy } from "../../src/util/arrays.ts";
 import { miniCorpus, miniFacts } from "../data/miniCorpus.ts";
 
@@ -18,10 +18,8 @@ describe("multiple choice", () => {
     expect(item.context).toMatch(/^(\d+) = number \1 ne\n(\d+) =$/);
     const number = item.context.split("\n")[1].replace(" =", "");
     expect(item.choices[item.answer]).toBe(`number ${number} ne`);
-    for (const choice of item.choices) {
-      if (choice === item.choices[item.answer]) continue;
-      expect(oneDigitChanged(number)).toContain(choice.split(" ")[1]);
-    }
+    const trained = new Set(miniCorpus.filter(({ split }) => split === "train").map((record) => record.text.ne));
+    for (const choice of item.choices) expect(trained.has(choice)).toBe(false);
   });
 
   it("offers different choices in the item's language, and one right fact", () => {
@@ -75,6 +73,20 @@ describe("multiple choice", () => {
     expect(givesAway("Vanuatu", "vatu")).toBe(true); // "atu"
     expect(givesAway("Austria", "euro")).toBe(false);
     expect(givesAway("Südafrika", "Euro")).toBe(false);
+  });
+
+  it("counts the digits in which numbers differ", () => {
+    expect(differingDigits("407", "417")).toBe(1);
+    expect(differingDigits("407", "7")).toBe(2);
+    expect(differingDigits("12", "120")).toBe(3);
+  });
+
+  it("asks for the ending of a held-out sentence, with endings of other held-out sentences", () => {
+    const [item] = inLanguage("continuation", "de");
+    expect(item).toBeDefined();
+    const held = miniCorpus.filter(({ split }) => split === "test").map(({ text }) => text.de ?? "");
+    expect(held).toContain(`${item.context} ${item.choices[item.answer]}`);
+    for (const choice of item.choices) expect(held.some((text) => text.endsWith(choice))).toBe(true);
   });
 
   it("counts the fields in which cron expressions differ", () => {

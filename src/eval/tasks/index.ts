@@ -1,5 +1,5 @@
 /**
- * The evaluation sets, all from the test split: four multiple choice tasks (the facts are three), translation pairs and
+ * The evaluation sets, all from the test split: five multiple choice tasks (the facts are three), translation pairs and
  * held-out text. They stand in for the paper's Table 4; which one for which is in each file.
  */
 import type { Facts } from "../../data/corpus.ts";
@@ -9,6 +9,7 @@ import { LANGUAGES, type Language } from "../../data/languages.ts";
 import { makeMonolingualDocuments } from "../../data/streams.ts";
 import type { MultipleChoiceItem } from "../multipleChoice.ts";
 import { association } from "./association.ts";
+import { continuation } from "./continuation.ts";
 import { cron } from "./cron.ts";
 import { facts } from "./facts.ts";
 import type { TaskOptions } from "./items.ts";
@@ -25,6 +26,7 @@ export function makeMultipleChoice(
   const testItems = makeKnowledgeItems(records, territoryFacts, "test");
   return [
     ...numbers(records, testItems, options),
+    ...continuation(records, options),
     ...cron(records, testItems, options),
     ...facts(records, territoryFacts, testItems, options),
     ...association(testItems, options),

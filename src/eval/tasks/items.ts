@@ -2,6 +2,7 @@
  * From knowledge items of the test split to multiple choice with demonstrations, as the few-shot tasks of the paper's
  * Table 4: context lines in the training format, choices in the item's language, balanced answer positions.
  */
+import type { CorpusRecord } from "../../data/document.ts";
 import { itemText, type KnowledgeItem } from "../../data/knowledge.ts";
 import { groupBy } from "../../util/arrays.ts";
 import { makeRandom } from "../../util/random.ts";
@@ -46,4 +47,22 @@ export function makeMultipleChoiceItems(
       answer: positions[i],
     }));
   });
+}
+
+/**
+ * Texts of a source's other held-out keys, nearest key first. Never trained ones: a model prefers what it has seen, and
+ * the right answer is never among that.
+ */
+export function heldOutDistractors(
+  records: readonly CorpusRecord[],
+  source: string,
+  distance: (a: string, b: string) => number,
+  seed: number,
+): (item: KnowledgeItem) => string[] {
+  const heldOut = records.filter((record) => record.source === source && record.split !== "train");
+  return ({ key, language }) =>
+    makeRandom(seed, source, key)
+      .shuffle(heldOut)
+      .sort((a, b) => distance(a.key, key) - distance(b.key, key))
+      .flatMap(({ text }) => text[language] ?? []);
 }

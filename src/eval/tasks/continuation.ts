@@ -1,0 +1,41 @@
+/**
+ * Continuation, version 1: which of four endings belongs to this beginning of a held-out sentence? After XStoryCloze and
+ * HellaSwag (paper section 7, understanding), whose stories cannot be shipped. The endings are those of other held-out
+ * sentences of the language, of nearly the same length. No demonstrations: the text is its own prompt.
+ */
+import type { CorpusRecord } from "../../data/document.ts";
+import { LANGUAGES, type Language } from "../../data/languages.ts";
+import { cutInHalf } from "../../data/sft.ts";
+import { makeRandom } from "../../util/random.ts";
+import type { MultipleChoiceItem } from "../multipleChoice.ts";
+import type { TaskOptions } from "./items.ts";
+
+const CHOICES = 4;
+
+export function continuation(
+  records: readonly CorpusRecord[],
+  { seed, perLanguage }: Pick<TaskOptions, "seed" | "perLanguage">,
+): MultipleChoiceItem[] {
+  const test = records.filter(({ split, kind }) => split === "test" && (kind === "message" || kind === "article"));
+  return LANGUAGES.flatMap((language) => {
+    const random = makeRandom(seed, "continuation", language);
+    const halves = random.shuffle(test).flatMap(({ text }) => cutInHalf(text[language] ?? "", language) ?? []);
+    const tested = halves.slice(0, perLanguage);
+    const positions = random.shuffle(tested.map((_, i) => i % CHOICES));
+    return tested.flatMap(({ start, end }, i) => {
+      const others = [...new Set(halves.map((other) => other.end))].filter((other) => other !== end);
+      const near = others.sort((a, b) => Math.abs(a.length - end.length) - Math.abs(b.length - end.length));
+      if (near.length < CHOICES - 1) return [];
+      return {
+        task: "continuation",
+        language,
+        context: start,
+        choices: near.slice(0, CHOICES - 1).toSpliced(positions[i], 0, end),
+        answer: positions[i],
+        ...(isUnspaced(language) && { delimiter: "" }),
+      };
+    });
+  });
+}
+
+const isUnspaced = (language: Language) => ["zh", "ja", "th"].includes(language);
