@@ -3,9 +3,10 @@
  * accuracies (Table 4) are usually measured with: the model reads the context and the choice with the highest
  * log-probability is its answer. Nothing is generated.
  *
- * We report acc_norm. Our choices are names and phrases of different length, and a sum of log-probabilities favours
- * short ones whatever the question; dividing by the length in code points removes most of that. (The harness does the
- * same for ARC and HellaSwag, the paper's tasks with free-text choices; for one-letter choices the two are equal.)
+ * We report acc_mutual_info: the choice that the context makes more likely than it was, log p(choice | context) -
+ * log p(choice). Our choices are names and phrases, and tiny models have strong opinions about those before they have
+ * read the question (surface form competition, Holtzman et al. 2021): with acc_norm a model that knew nothing got 13 %
+ * of the cron items, with mutual information the 25 % of a guess. The harness's acc and acc_norm are kept beside it.
  */
 import type { Tokenizer } from "../tokenizer/bpe.ts";
 import type { MultipleChoiceResult } from "../util/results.ts";
@@ -26,9 +27,10 @@ export interface MultipleChoiceItem {
 export interface Prediction {
   /** Summed log-probability of each choice, in nats. */
   logprobs: number[];
-  /** Index of the answer by sum, and by sum per code point; of equal scores the first. */
+  /** Index of the answer by sum, by sum per code point, and by sum minus that without context; of equal the first. */
   acc: number;
   accNorm: number;
+  mutualInformation: number;
 }
 
 /**
@@ -60,28 +62,38 @@ export async function predict(
   items: MultipleChoiceItem[],
   contextLength: number,
 ): Promise<Prediction[]> {
-  const requests = items.flatMap((item) =>
-    item.choices.map((choice) => encodePair(tokenizer, item.context, (item.delimiter ?? " ") + choice, contextLength)),
-  );
-  const scores = await model.loglikelihood(requests);
+  const ask = (contextOf: (item: MultipleChoiceItem) => string) =>
+    model.loglikelihood(
+      items.flatMap((item) =>
+        item.choices.map((choice) =>
+          encodePair(tokenizer, contextOf(item), (item.delimiter ?? " ") + choice, contextLength),
+        ),
+      ),
+    );
+  const [given, alone] = await Promise.all([ask(({ context }) => context), ask(() => "")]);
   let next = 0;
   return items.map(({ choices }) => {
-    const logprobs = choices.map(() => scores[next++]);
+    const at = next;
+    next += choices.length;
+    const logprobs = given.slice(at, next);
     return {
       logprobs,
       acc: argmax(logprobs),
       accNorm: argmax(logprobs.map((logprob, i) => logprob / [...choices[i]].length)),
+      mutualInformation: argmax(logprobs.map((logprob, i) => logprob - alone[at + i])),
     };
   });
 }
 
 /** Accuracy of `predictions` with its interval and the accuracy of guessing. */
 export function summarize(items: MultipleChoiceItem[], predictions: Prediction[]): MultipleChoiceResult {
-  const hits = (kind: "acc" | "accNorm") => items.filter((item, i) => predictions[i][kind] === item.answer).length;
+  const hits = (kind: "acc" | "accNorm" | "mutualInformation") =>
+    items.filter((item, i) => predictions[i][kind] === item.answer).length;
   return {
-    ...wilson(hits("accNorm"), items.length),
+    ...wilson(hits("mutualInformation"), items.length),
     chance: items.reduce((sum, item) => sum + 1 / item.choices.length, 0) / items.length,
     acc: hits("acc") / items.length,
+    accNorm: hits("accNorm") / items.length,
   };
 }
 

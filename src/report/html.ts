@@ -213,7 +213,7 @@ function choices(results: Results): Markup | undefined {
   return section(
     "choices",
     "Multiple choice",
-    'The answer is the choice with the highest log-probability per character (acc_norm). "Chance" ' +
+    'The answer is the choice that the question makes more likely than it was before (acc_mutual_info). "Chance" ' +
       "is what guessing gives; with few items the interval is wide, and a difference inside it means nothing.",
     charts(names.map((task) => accuracyChart(results, task))),
     ...names.map((task, i) => {

@@ -39,7 +39,10 @@ const resultsSchema: z.ZodType<Results> = z.object({
     z.object({
       stage,
       bitsPerByte: z.record(z.string(), number),
-      multipleChoice: z.record(z.string(), z.record(z.string(), proportion.extend({ chance: number, acc: number }))),
+      multipleChoice: z.record(
+        z.string(),
+        z.record(z.string(), proportion.extend({ chance: number, acc: number, accNorm: number })),
+      ),
       translation: z.array(
         z.object({
           source: z.string(),

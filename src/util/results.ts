@@ -17,12 +17,13 @@ export interface Proportion {
   high: number;
 }
 
-/** The proportion is acc_norm (log-probability per code point of the choice), the accuracy that we report. */
+/** The proportion is acc_mutual_info (see eval/multipleChoice.ts); the harness's other two are beside it. */
 export interface MultipleChoiceResult extends Proportion {
   /** Expected accuracy of a uniform guess (the mean of 1 / number of choices). */
   chance: number;
-  /** Accuracy of the summed log-probability (lm-evaluation-harness's `acc`), in [0, 1]. */
+  /** Accuracy by summed log-probability, and by log-probability per code point, in [0, 1]. */
   acc: number;
+  accNorm: number;
 }
 
 export interface TranslationResult {

@@ -59,6 +59,21 @@ describe("predictions", () => {
     expect(p.accNorm).toBe(1);
   });
 
+  it("mutual information takes the choice that the context made more likely, whatever it was before", async () => {
+    // "b" always costs 1 nat. "h" costs 9 after nothing and 3 after an "a": the context speaks for "h".
+    const model = toyModel((token, before) => {
+      if (token !== ids("h")[0]) return -1;
+      return before.includes(ids("a")[0]) ? -3 : -9;
+    });
+    const [p] = await predict(model, tokenizer, [{ ...item(["b", "h"]), context: "a" }], 16);
+    expect(p).toMatchObject({ acc: 0, accNorm: 0, mutualInformation: 1 });
+  });
+
+  it("mutual information of a model that does not read the context is a tie: the first choice", async () => {
+    const [p] = await predict(table([-3, -1, -2, -4]), tokenizer, [item(letters)], 16);
+    expect(p).toMatchObject({ acc: 1, mutualInformation: 0 });
+  });
+
   it("ties go to the first choice", async () => {
     const [p] = await predict(
       toyModel(() => -1),
@@ -102,9 +117,11 @@ describe("predictions", () => {
 describe("accuracy", () => {
   it("counts hits, knows chance and carries its Wilson interval", () => {
     const items = [item(["a", "b"], 0), item(["a", "b", "c", "d"], 1), item(["a", "b"], 0), item(["a", "b"], 1)];
-    const predictions = [0, 1, 1, 0].map((accNorm, i) => ({ logprobs: [], acc: i < 1 ? 0 : 3, accNorm }));
+    const predictions = [0, 1, 1, 0].map((mutualInformation, i) => ({
+      ...{ logprobs: [], acc: i < 1 ? 0 : 3, accNorm: 3, mutualInformation },
+    }));
     const result = summarize(items, predictions);
-    expect(result).toMatchObject({ n: 4, correct: 2, value: 0.5, acc: 0.25 });
+    expect(result).toMatchObject({ n: 4, correct: 2, value: 0.5, acc: 0.25, accNorm: 0 });
     expect(result.chance).toBeCloseTo((0.5 + 0.25 + 0.5 + 0.5) / 4, 12);
     expect(result.low).toBeCloseTo(0.150036, 5);
     expect(result.high).toBeCloseTo(0.849964, 5);

@@ -153,7 +153,7 @@ describe("evaluate", () => {
       },
     };
     await evaluate(counted, tokenizer, suite, "base", { onProgress: (done, total) => seen.push(`${done}/${total}`) });
-    expect(calls).toEqual([9]); // 3 windows of text, 3 items of 2 choices
-    expect(seen).toEqual(["0/9", "0/1"]); // and one translation
+    expect(calls).toEqual([15]); // 3 windows of text, 3 items of 2 choices with and without their context
+    expect(seen).toEqual(["0/15", "0/1"]); // and one translation
   });
 });

@@ -61,7 +61,10 @@ export function makeResults(seed = 7): Results {
             const n = 40 + random.int(40);
             const skill = Math.min(0.95, chance + [0.02, 0.07, 0.13, 0.16, 0.16][s] * (isLR(l) ? 0.7 : 1.3));
             const correct = Array.from({ length: n }, () => random.next() < skill).filter(Boolean).length;
-            return [l, { ...wilson(correct, n), chance, acc: Math.max(0, correct - random.int(4)) / n }];
+            return [
+              l,
+              { ...wilson(correct, n), chance, acc: Math.max(0, correct - random.int(4)) / n, accNorm: correct / n },
+            ];
           }),
         ),
       ]),

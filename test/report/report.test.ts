@@ -108,7 +108,7 @@ describe("hostile text", () => {
   for (const e of hostile.evaluations) {
     e.bitsPerByte[attack] = 2;
     e.multipleChoice[attack] = {
-      [attack]: { n: 4, correct: 2, value: 0.5, low: 0.1, high: 0.9, chance: 0.5, acc: 0.5 },
+      [attack]: { n: 4, correct: 2, value: 0.5, low: 0.1, high: 0.9, chance: 0.5, acc: 0.5, accNorm: 0.5 },
     };
     e.translation.push({
       ...e.translation[0],
