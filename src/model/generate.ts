@@ -1,17 +1,21 @@
 /**
  * @file A Qwen2 model as evaluation sees it: log-likelihoods of continuations and greedy generation with a KV cache.
  *
- * Every shape compiles once, so requests are padded on the right to a few lengths; causal attention never lets real
- * tokens see padding. One instance serves many models of the same configuration: parameters are an argument.
+ * Requests are packed side by side into rows of one length, in which they do not see each other, so there is one shape
+ * to compile and hardly any padding; the head is asked only where a token is scored. One instance serves many models
+ * of the same configuration: parameters are an argument.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { compile, type TensorMap } from "../engine/engine.ts";
 import { causalMask, MASKED } from "../ops/attention.ts";
+import { tokenLogprobs } from "../ops/tokenLogprobs.ts";
 import type { Qwen2Config } from "./config.ts";
-import { decoder, type KeyValues, labelLogprobs, logits, type Parameters } from "./qwen2.ts";
+import { decoder, headWeight, type KeyValues, logits, type Parameters } from "./qwen2.ts";
 
-/** Tokens that are scored or prefilled at once; memory grows with it, speed hardly. */
+/** Tokens that are scored at once; memory grows with it, speed hardly. */
 const TOKENS_PER_RUN = 2048;
+/** Prompts that are continued at once: a step costs nearly the same for one as for many. */
+const PROMPTS_PER_RUN = 32;
 
 export interface Inference {
   /** For each request: Σ log p(token | everything before it) over the continuation, in nats. */
@@ -29,12 +33,13 @@ export interface Inference {
  * (a continuation must fit whole), longer prompts on their left. An empty context is `bosId`, as in lm-evaluation-harness.
  */
 export function makeInference(config: Qwen2Config, contextLength: number, bosId: number): Inference {
-  const lengths = [contextLength / 4, contextLength / 2, contextLength].map(Math.ceil); // padded lengths
-  const bucket = (length: number) => lengths.find((n) => length <= n)!;
+  const rowsPerRun = Math.max(1, Math.floor(TOKENS_PER_RUN / contextLength));
+  const tokensPerRun = rowsPerRun * contextLength;
+  const scoredSizes = [4, 2, 1].map((part) => Math.ceil(tokensPerRun / part));
 
-  const score = compile(({ inputIds, labels, ...parameters }) => {
-    const { logprobs } = labelLogprobs(parameters, config, causalInput(inputIds), labels);
-    return { total: tf.sum(logprobs, 1) }; // [B]
+  const score = compile(({ inputIds, positionIds, documentIds, at, labels, ...parameters }) => {
+    const { hidden } = decoder(parameters, config, { inputIds, positionIds, mask: causalMask(documentIds) }); // [B·T, C]
+    return { logprobs: tokenLogprobs(tf.gather(hidden, at), headWeight(parameters, config), labels) }; // [P]
   });
   const prefill = compile(({ inputIds, last, ...parameters }) => {
     const { hidden, keys, values } = decoder(parameters, config, causalInput(inputIds));
@@ -47,50 +52,65 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
     const S = keys[0].shape[1]!;
     const slots = tf.expandDims(tf.range(0, S, 1, "int32"), 0); // [1, S]
     const at = tf.expandDims(position, 1); // [B, 1]
-    const slot = tf.expandDims(tf.cast(tf.equal(slots, at), "float32"), 2); // [B, S, 1]
     const hidden = tf.cast(tf.greater(slots, at), "float32"); // [B, S]
     const mask = tf.expandDims(tf.mul(hidden, MASKED), 1); // [B, 1, S]
-    const input = { inputIds: tf.expandDims(token, 1), positionIds: at, mask, cache: { keys, values, slot } };
+    const input = { inputIds: tf.expandDims(token, 1), positionIds: at, mask, cache: { keys, values, position } };
     const out = decoder(parameters, config, input);
     return { token: greedy(parameters, config, out.hidden), ...named(out) };
   });
 
   return {
     async loglikelihood(parameters, requests) {
-      const rows = requests.map(({ context, continuation }, index) => {
+      const sequences = requests.map(({ context, continuation }, request) => {
         if (continuation.length >= contextLength)
           throw new Error(`loglikelihood: ${continuation.length} tokens do not fit a context of ${contextLength}`);
         const whole = [...(context.length > 0 ? context : [bosId]), ...continuation];
         const ids = whole.slice(Math.max(0, whole.length - contextLength));
-        return { index, ids, from: ids.length - continuation.length };
+        return { request, ids, from: ids.length - continuation.length };
       });
-      const results = new Array<number>(requests.length);
-      for (const T of lengths) {
-        const fitting = rows.filter(({ ids }) => bucket(ids.length) === T);
-        const B = Math.max(1, Math.floor(TOKENS_PER_RUN / T));
-        for (let start = 0; start < fitting.length; start += B) {
-          const batch = fitting.slice(start, start + B);
-          const inputIds = new Int32Array(B * T).fill(bosId);
-          const labels = new Int32Array(B * T).fill(-100);
-          batch.forEach(({ ids, from }, b) => {
-            inputIds.set(ids, b * T);
-            labels.set(ids.slice(from), b * T + from);
+      const results = new Array<number>(requests.length).fill(0);
+      const rows = packRows(sequences, contextLength);
+      for (let start = 0; start < rows.length; start += rowsPerRun) {
+        const inputIds = new Int32Array(tokensPerRun).fill(bosId);
+        const positionIds = new Int32Array(tokensPerRun);
+        const documentIds = new Int32Array(tokensPerRun); // 0: padding
+        const scored: { request: number; at: number; label: number }[] = [];
+        rows.slice(start, start + rowsPerRun).forEach((row, b) => {
+          let t = b * contextLength;
+          row.forEach(({ request, ids, from }, document) => {
+            ids.forEach((id, position) => {
+              if (position >= from) scored.push({ request, at: t - 1, label: id }); // predicted from the token before
+              inputIds[t] = id;
+              positionIds[t] = position;
+              documentIds[t++] = document + 1;
+            });
           });
-          const inputs = { inputIds: tensor(inputIds, [B, T]), labels: tensor(labels, [B, T]) };
-          const { total } = score({ ...inputs, ...parameters });
-          const sums = await total.data();
-          batch.forEach(({ index }, b) => {
-            results[index] = sums[b];
-          });
-          tf.dispose([inputs, total]);
-        }
+        });
+        const size = scoredSizes.find((n) => scored.length <= n)!;
+        const padded = (values: number[]) =>
+          tensor(
+            Int32Array.from({ length: size }, (_, i) => values[i] ?? 0),
+            [size],
+          );
+        const shape = [rowsPerRun, contextLength];
+        const inputs = {
+          ...{ inputIds: tensor(inputIds, shape), positionIds: tensor(positionIds, shape) },
+          ...{ documentIds: tensor(documentIds, shape), at: padded(scored.map((one) => one.at)) },
+          labels: padded(scored.map((one) => one.label)),
+        };
+        const { logprobs } = score({ ...inputs, ...parameters });
+        const values = await logprobs.data();
+        scored.forEach(({ request }, i) => {
+          results[request] += values[i];
+        });
+        tf.dispose([inputs, logprobs]);
       }
       return results;
     },
 
     async generate(parameters, prompts, { maxNewTokens, stopIds }) {
       const stop = new Set(stopIds);
-      const B = Math.max(1, Math.floor(TOKENS_PER_RUN / contextLength));
+      const B = PROMPTS_PER_RUN;
       const room = contextLength - maxNewTokens;
       if (room < 1 || maxNewTokens < 1)
         throw new Error(`generate: ${maxNewTokens} new tokens do not fit a context of ${contextLength}`);
@@ -125,6 +145,21 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
       return answers;
     },
   };
+}
+
+/** Sequences side by side in rows of at most `length` tokens: longest first, each row until the next does not fit. */
+function packRows<S extends { ids: number[] }>(sequences: S[], length: number): S[][] {
+  const rows: S[][] = [];
+  let room = 0;
+  for (const sequence of [...sequences].sort((a, b) => b.ids.length - a.ids.length)) {
+    if (sequence.ids.length > room) {
+      rows.push([]);
+      room = length;
+    }
+    rows[rows.length - 1].push(sequence);
+    room -= sequence.ids.length;
+  }
+  return rows;
 }
 
 const tensor = (values: Int32Array, shape: number[]) => tf.tensor(values, shape, "int32");

@@ -8,6 +8,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { attention } from "../ops/attention.ts";
+import { cacheWrite } from "../ops/cacheWrite.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rmsNorm.ts";
@@ -32,8 +33,8 @@ export interface DecoderInput {
   positionIds: tf.Tensor;
   /** What each query may see, additive [B, T, S]; see `causalMask` and `cacheMask`. */
   mask: tf.Tensor;
-  /** Earlier keys and values; this step's are put where `slot` [B, S, 1] is 1 (then T must be 1). */
-  cache?: KeyValues & { slot: tf.Tensor };
+  /** Earlier keys and values; this step's are put at `position` [B] int32 (then T must be 1). */
+  cache?: KeyValues & { position: tf.Tensor };
 }
 
 /** Hidden states after the final norm [B·T, C], and every layer's keys and values. */
@@ -81,9 +82,8 @@ function selfAttention(
   let k = rope(project("k_proj"), cos, sin, kvHeads); // [B, T, K·D]
   let v = project("v_proj"); // [B, T, K·D]
   if (cache) {
-    const put = (old: tf.Tensor, now: tf.Tensor) => tf.add(tf.mul(old, tf.sub(1, cache.slot)), tf.mul(now, cache.slot));
-    k = put(cache.keys[layer], k); // [B, S, K·D]
-    v = put(cache.values[layer], v); // [B, S, K·D]
+    k = cacheWrite(cache.keys[layer], k, cache.position); // [B, S, K·D]
+    v = cacheWrite(cache.values[layer], v, cache.position); // [B, S, K·D]
   }
   kv.keys.push(k);
   kv.values.push(v);
