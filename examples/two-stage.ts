@@ -3,7 +3,7 @@
  *
  *     npx tsx examples/two-stage.ts                  at most 10 minutes on two cores
  *     npx tsx examples/two-stage.ts --preset smoke   under a minute
- *     npx tsx examples/two-stage.ts --preset full    about an hour
+ *     npx tsx examples/two-stage.ts --preset full    about half an hour
  *
  * corpus → tokenizer → base model → Stage I → Stage II → SFT → DPO, each model evaluated; then a report to look at.
  * Scaled-down values are in src/train/presets.ts, and PAPER.md says what differs from the paper and why.
