@@ -26,7 +26,8 @@ export function makeMultipleChoice(
   const testItems = makeKnowledgeItems(records, territoryFacts, "test");
   return [
     ...numbers(records, testItems, options),
-    ...continuation(records, options),
+    // three times as many: there are plenty of sentences and they need no demonstrations, so a narrow interval is cheap
+    ...continuation(records, { ...options, perLanguage: 3 * options.perLanguage }),
     ...cron(records, testItems, options),
     ...facts(records, territoryFacts, testItems, options),
     ...association(testItems, options),
