@@ -62,11 +62,11 @@ export const PRESETS = {
   smoke: {
     model: { ...tiny, hiddenSize: 64, intermediateSize: 176, numHiddenLayers: 2 },
     vocabSize: 1024,
-    sequenceLength: 128,
-    batchSize: 8,
+    sequenceLength: 256, // its vocabulary is small, and every choice of a question must fit
+    batchSize: 4,
     learningRateScale: 200,
-    base: { sequences: 320, learningRate: 3e-3 },
-    continualSequences: 600,
+    base: { sequences: 160, learningRate: 3e-3 },
+    continualSequences: 300,
     sft: { perTaskAndLanguage: 4, epochs: 1 },
     dpo: { perCorruptionAndLanguage: 2, epochs: 1, batchPairs: 4, beta: 0.1, learningRate: 3e-4 },
     evaluation: {
