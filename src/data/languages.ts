@@ -70,6 +70,9 @@ export const LANGUAGE_NAMES: Record<Language, string> = {
   vi: "Vietnamese",
 };
 
+/** Written without spaces between words. */
+export const isUnspaced = (language: Language) => ["zh", "ja", "th"].includes(language);
+
 /** The mixture group that a language's monolingual text belongs to (Table 2). */
 export function languageGroup(language: Language): LanguageGroup {
   if (language === "en") return "english";

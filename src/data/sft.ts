@@ -10,7 +10,7 @@ import { makeRandom, type Random } from "../util/random.ts";
 import type { Facts } from "./corpus.ts";
 import type { CorpusRecord, Split } from "./document.ts";
 import { type KnowledgeItem, makeKnowledgeItems } from "./knowledge.ts";
-import { LANGUAGE_NAMES, LANGUAGES, type Language } from "./languages.ts";
+import { isUnspaced, LANGUAGE_NAMES, LANGUAGES, type Language } from "./languages.ts";
 
 export interface ChatExample {
   messages: ChatMessage[];
@@ -141,7 +141,7 @@ function translation(record: CorpusRecord, language: Language, random: Random): 
  */
 export function cutInHalf(text: string, language: Language): { start: string; end: string } | undefined {
   if (!isShort(text)) return undefined;
-  const spaced = !["zh", "ja", "th"].includes(language);
+  const spaced = !isUnspaced(language);
   const parts = spaced ? text.split(" ") : [...text];
   if (parts.length < (spaced ? 6 : 12)) return undefined;
   const middle = Math.ceil(parts.length / 2);

@@ -10,7 +10,7 @@ import { makeRandom, type Random } from "../util/random.ts";
 import type { Facts } from "./corpus.ts";
 import type { CorpusRecord, Document } from "./document.ts";
 import { emojiOf, factContext, heldOutLanguages, isHR, itemText, makeFactList } from "./knowledge.ts";
-import { HR_LANGUAGES, LANGUAGES, type Language } from "./languages.ts";
+import { HR_LANGUAGES, isUnspaced, LANGUAGES, type Language } from "./languages.ts";
 
 /** Table 14's slots that are drawn here: {keywords}, {subject}, {type_passage}, {min_length}-{max_length}, {language}. */
 export interface SyntheticAttributes {
@@ -63,7 +63,7 @@ export function makeSyntheticDocuments(
 /** Words of a text, lower case; scripts without spaces are cut by ICU's dictionary. */
 function wordsOf(text: string, language: Language): string[] {
   const lower = text.toLowerCase();
-  if (!["zh", "ja", "th"].includes(language)) return lower.match(/[\p{L}\p{M}]+/gu) ?? [];
+  if (!isUnspaced(language)) return lower.match(/[\p{L}\p{M}]+/gu) ?? [];
   segmenters[language] ??= new Intl.Segmenter(language, { granularity: "word" });
   return [...segmenters[language].segment(lower)].filter((part) => part.isWordLike).map((part) => part.segment);
 }

@@ -3,11 +3,12 @@
  *
  * safetensors: 8 bytes little-endian length N, N bytes of JSON {name: {dtype, shape, data_offsets}}, the data.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import { UserError } from "../util/assert.ts";
+import { writeWhole } from "../util/runDir.ts";
 import { fromHuggingFace, type Qwen2Config, toHuggingFace } from "./config.ts";
 import { parameterShapes } from "./init.ts";
 import type { Parameters } from "./qwen2.ts";
@@ -88,8 +89,7 @@ export function writeSafetensors(path: string, tensors: Record<string, Array32>)
     const { data } = tensors[name];
     return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   });
-  writeFileSync(`${path}.partial`, Buffer.concat([length, padded, ...parts]));
-  renameSync(`${path}.partial`, path);
+  writeWhole(path, Buffer.concat([length, padded, ...parts]));
 }
 
 /** Writes `config.json`, `generation_config.json` and `model.safetensors` of a model. */
@@ -100,8 +100,7 @@ export async function saveModel(directory: string, parameters: Parameters, confi
     tensors[name] = { shape: x.shape, data: (await x.data()) as Float32Array };
   writeSafetensors(join(directory, "model.safetensors"), tensors);
   const json = (name: string, value: unknown) => {
-    writeFileSync(join(directory, `${name}.partial`), `${JSON.stringify(value, null, 2)}\n`);
-    renameSync(join(directory, `${name}.partial`), join(directory, name));
+    writeWhole(join(directory, name), `${JSON.stringify(value, null, 2)}\n`);
   };
   json("generation_config.json", { eos_token_id: eosTokenId });
   json("config.json", toHuggingFace(config, eosTokenId));

@@ -3,9 +3,9 @@
  * The page needs no network, no server and no script; its policy forbids all three. Light and dark follow the reader's
  * setting, tables scroll on a phone, and it prints. The same results give the same bytes.
  */
-import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Results, StageName } from "../util/results.ts";
+import { writeWhole } from "../util/runDir.ts";
 import {
   accuracyChart,
   bitsPerByteCharts,
@@ -52,8 +52,7 @@ import {
 /** Writes `report.html` into the run folder and returns its path. The page appears whole or not at all. */
 export function writeReport(directory: string): string {
   const path = join(directory, "report.html");
-  writeFileSync(`${path}.part`, renderReport(readRun(directory)));
-  renameSync(`${path}.part`, path);
+  writeWhole(path, renderReport(readRun(directory)));
   return path;
 }
 

@@ -3,10 +3,11 @@
  * Python's `tokenizers` and `transformers` read those files and give the same ids for the same text, with one
  * deliberate difference: text that spells a control token, such as `<|im_end|>`, is never read as one here.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Tiktoken } from "tiktoken";
 import { UserError } from "../util/assert.ts";
+import { writeWhole } from "../util/runDir.ts";
 import { chatTemplate, DEFAULT_SYSTEM } from "./chatTemplate.ts";
 import { normalize, PATTERN } from "./pretokenize.ts";
 
@@ -214,9 +215,4 @@ function bytesToName(bytes: Uint8Array): string {
 
 function nameToBytes(name: string): Uint8Array {
   return Uint8Array.from(name, (char) => BYTE_OF_NAME.get(char)!);
-}
-
-function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.tmp`, text);
-  renameSync(`${path}.tmp`, path);
 }

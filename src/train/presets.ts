@@ -2,14 +2,14 @@
  * @file What the miniature scales down, and to what. Every value that differs from the paper's is a `deviation:`, and
  * PAPER.md lists them. Ratios (mixtures, 1 : 0.6 learning rates, warm-up fractions, cosine floors) are the paper's.
  */
+import { TABLE_3 } from "../data/mixture.ts";
 import type { Qwen2Config } from "../model/config.ts";
 import { PAPER_ADAMW } from "./optimizer.ts";
 import type { CosineSchedule } from "./schedule.ts";
 
 /** Paper Table 3, in billions: tokens and warm-up tokens per stage; learning rates; section 4.1 for SFT. */
 const PAPER = {
-  stage1: { billionTokens: 160, learningRate: 1e-5 },
-  stage2: { billionTokens: 140, learningRate: 6e-6 },
+  ...TABLE_3,
   sft: { learningRate: 6e-6 },
   warmupBillionTokens: 10,
   minRatio: 0.1,

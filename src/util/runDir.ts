@@ -17,8 +17,8 @@ import { dirname, join } from "node:path";
 import { UserError } from "./assert.ts";
 import type { MetricsLine, StageName } from "./results.ts";
 
-/** Writes `text` to `path`, whole or not at all. */
-export function writeWhole(path: string, text: string) {
+/** Writes `text` or bytes to `path`, whole or not at all. */
+export function writeWhole(path: string, text: string | Uint8Array) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.partial`, text);
   renameSync(`${path}.partial`, path);

@@ -4,7 +4,7 @@
  * sentences of the language, of nearly the same length. No demonstrations: the text is its own prompt.
  */
 import type { CorpusRecord } from "../../data/document.ts";
-import { LANGUAGES, type Language } from "../../data/languages.ts";
+import { isUnspaced, LANGUAGES } from "../../data/languages.ts";
 import { cutInHalf } from "../../data/sft.ts";
 import { makeRandom } from "../../util/random.ts";
 import type { MultipleChoiceItem } from "../multipleChoice.ts";
@@ -37,5 +37,3 @@ export function continuation(
     });
   });
 }
-
-const isUnspaced = (language: Language) => ["zh", "ja", "th"].includes(language);
