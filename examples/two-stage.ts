@@ -11,7 +11,7 @@
 import { performance } from "node:perf_hooks";
 import * as tf from "@tensorflow/tfjs-core";
 import { Command, Option } from "commander";
-import type { PackedRow, Results, StageEvaluation, StageName, StreamName } from "marco-mini";
+import type { PackedRow, PreferenceRows, Results, StageEvaluation, StageName, StreamName } from "marco-mini";
 import * as marco from "marco-mini";
 
 const TITLES: Record<StageName, string> = {
@@ -44,6 +44,16 @@ await marco.main(async () => {
     .option("--out <folder>", "where the run is written (default: runs/<preset>-<seed>)")
     .option("--engine <name>", `where tensors are computed: auto, ${marco.ENGINES.join(", ")}`, "auto")
     .option("--corpus <folder>", "another corpus than the committed one")
+    .option(
+      "--micro-batch <rows>",
+      "rows computed at a time: less memory, same result",
+      marco.wholeNumber("--micro-batch", 1),
+    )
+    .addOption(
+      new Option("--on-non-finite <what>", "what NaN or infinity in a gradient does to the step, or to the run")
+        .choices([...marco.NON_FINITE])
+        .default("skip"),
+    )
     .option("--resume", "keep the finished stages of an interrupted run in --out");
   const options = marco.parse<{
     preset: marco.PresetName;
@@ -51,10 +61,12 @@ await marco.main(async () => {
     out?: string;
     engine: string;
     corpus?: string;
+    microBatch?: number;
+    onNonFinite: marco.NonFinite;
     resume?: boolean;
   }>(command, process.argv);
   const preset: marco.Preset = marco.PRESETS[options.preset];
-  const { seed } = options;
+  const { seed, microBatch, onNonFinite } = options;
   const started = performance.now();
   const seconds: Record<string, number> = {};
   const tokensPerSecond: Record<string, number> = {};
@@ -64,7 +76,7 @@ await marco.main(async () => {
   const records = marco.loadCorpus(options.corpus);
   const facts = marco.loadFacts(options.corpus);
   const out = options.out ?? `runs/${options.preset}-${seed}`;
-  const settings = { preset: options.preset, seed, engine: engine.name, ...preset };
+  const settings = { preset: options.preset, seed, engine: engine.name, microBatch, ...preset };
   const manifest = marco.describeRun(settings, marco.loadManifest(options.corpus));
   const finished = options.resume ? marco.finishedStages(out, manifest.fingerprint) : [];
   const run = marco.openRun(out); // nothing is written before this line
@@ -129,6 +141,10 @@ await marco.main(async () => {
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort());
   const evaluations: StageEvaluation[] = [];
+  const rowsAtATime = microBatch ?? Number.POSITIVE_INFINITY;
+  const batchOfRows = (rows: PackedRow[]) => marco.microBatches(rows, rowsAtATime, marco.batchOf, marco.targetsOf);
+  const batchOfPairs = (pairs: PreferenceRows[]) =>
+    marco.microBatches(pairs, Math.max(1, Math.floor(rowsAtATime / 2)), marco.preferenceBatch, () => 1); // of two rows
 
   async function stage(
     name: StageName,
@@ -156,8 +172,10 @@ await marco.main(async () => {
       schedule: marco.scheduleOf(name, preset, steps * tokensPerStep),
       optimizer: marco.OPTIMIZER,
       signal: interrupt.signal,
-      onStep: (step, seen, metrics) => {
-        run.appendMetrics({ stage: name, step, tokens: seen, ...metrics });
+      onNonFinite,
+      onStep: (step, seen, metrics, skipped) => {
+        run.appendMetrics({ stage: name, step, tokens: seen, ...metrics, ...(skipped && { skipped }) });
+        if (skipped) progress.note(`skipped ${skipped}`);
         tokensPerSecond[name] = Math.round((seen / (performance.now() - begun)) * 1000);
         progress.update(step + 1, steps, `loss ${metrics.loss.toFixed(3)} · ${tokensPerSecond[name]} tokens/s`);
       },
@@ -198,7 +216,7 @@ await marco.main(async () => {
       marco.pretrainingRow(tokens[placed.places[i].stream], placed.places[i].cursor, T);
     await stage(name, B, placed.places.length / B, {
       lossFunction: marco.pretrainLoss(config),
-      batchAt: (step) => marco.batchOf(Array.from({ length: B }, (_, b) => row(step * B + b))),
+      batchAt: (step) => batchOfRows(Array.from({ length: B }, (_, b) => row(step * B + b))),
     });
   }
 
@@ -220,7 +238,7 @@ await marco.main(async () => {
   );
   await stage("sft", B, Math.floor(rows.length / B), {
     lossFunction: marco.sftLoss(config),
-    batchAt: (step) => marco.batchOf(rows.slice(step * B, (step + 1) * B)),
+    batchAt: (step) => batchOfRows(rows.slice(step * B, (step + 1) * B)),
   });
 
   // ── DPO: sigmoid loss against the frozen SFT model, which is asked once (section 4.2) ────────────────────────────
@@ -249,7 +267,7 @@ await marco.main(async () => {
     Math.floor(shuffled.length / dpo.batchPairs),
     {
       lossFunction: marco.dpoLoss(config, dpo.beta),
-      batchAt: (step) => marco.preferenceBatch(shuffled.slice(step * dpo.batchPairs, (step + 1) * dpo.batchPairs)),
+      batchAt: (step) => batchOfPairs(shuffled.slice(step * dpo.batchPairs, (step + 1) * dpo.batchPairs)),
     },
     async (evaluation) => {
       const policy = await marco.scorePairs(model, heldOutPairs);

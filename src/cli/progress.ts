@@ -10,6 +10,8 @@ export const clock = (seconds: number) =>
 export interface Progress {
   /** `done` of `total`, with something to show beside it. */
   update(done: number, total: number, detail: string): void;
+  /** A line of its own, e.g. a warning; what was shown goes on below it. */
+  note(text: string): void;
   /** Ends the line; returns the seconds since the part began. */
   end(summary?: string): number;
 }
@@ -26,6 +28,10 @@ export function startProgress(title: string, stream: NodeJS.WriteStream = proces
       shown = performance.now();
       const left = done > 0 ? ` · ${clock((seconds() / done) * (total - done))} left` : "";
       rewrite(`${title} ${done}/${total} ${detail}${left}`);
+    },
+    note(text) {
+      if (stream.isTTY) rewrite("");
+      stream.write(`${title}: ${text}\n`);
     },
     end(summary = "") {
       const line = `${title} ${summary}${summary ? " · " : ""}${clock(seconds())}`;

@@ -1,5 +1,5 @@
 /**
- * @file Packed rows as the tensors that a training step reads.
+ * @file Packed rows as the tensors that a training step reads, whole or in micro-batches.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { PackedRow } from "../data/pack.ts";
@@ -21,4 +21,26 @@ export function batchOf(rows: readonly PackedRow[]): TensorMap {
     documentIds: stack("documentIds"),
     positionIds: stack("positionIds"),
   };
+}
+
+/** How many tokens of a row are predicted: position t predicts label t + 1. */
+export const targetsOf = (row: PackedRow) => row.labels.reduce((n, label, t) => n + (t > 0 && label >= 0 ? 1 : 0), 0);
+
+/**
+ * The batch of a step in parts of at most `size` items: rows with {@link batchOf}, pairs with `preferenceBatch`. Each
+ * part carries `numItemsInBatch`, what the loss of the whole step averages over (Σ `count`: target tokens, or pairs), so
+ * losses, gradients and metrics of the parts add up to those of the whole batch, however unevenly the targets fall.
+ */
+export function microBatches<Item>(
+  items: readonly Item[],
+  size: number,
+  make: (items: readonly Item[]) => TensorMap,
+  count: (item: Item) => number,
+): TensorMap[] {
+  if (size >= items.length) return [make(items)];
+  const total = items.reduce((n, item) => n + count(item), 0);
+  const parts: TensorMap[] = [];
+  for (let i = 0; i < items.length; i += size)
+    parts.push({ ...make(items.slice(i, i + size)), numItemsInBatch: tf.scalar(total) });
+  return parts;
 }

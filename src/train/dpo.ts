@@ -32,7 +32,9 @@ export function preferenceBatch(pairs: readonly PreferenceRows[]): TensorMap {
 
 /** Mean sigmoid loss over the pairs of a batch of {@link preferenceBatch}. */
 export function dpoLoss(config: Qwen2Config, beta: number): LossFunction {
-  return (parameters, { inputIds, labels, documentIds, positionIds, referenceChosen, referenceRejected }) => {
+  return (parameters, batch) => {
+    const { inputIds, labels, documentIds, positionIds, referenceChosen, referenceRejected, numItemsInBatch } = batch;
+    const mean = (x: tf.Tensor) => (numItemsInBatch ? tf.div(tf.sum(x), numItemsInBatch) : tf.mean(x)) as tf.Scalar;
     const input = { inputIds, positionIds, mask: causalMask(documentIds) };
     const logps = sequenceLogprob(labelLogprobs(parameters, config, input, labels).logprobs); // [2B]
     const B = referenceChosen.shape[0];
@@ -41,14 +43,14 @@ export function dpoLoss(config: Qwen2Config, beta: number): LossFunction {
     const terms = dpoSigmoid(chosen, rejected, referenceChosen, referenceRejected, beta);
     const margins = tf.sub(terms.chosenRewards, terms.rejectedRewards);
     return {
-      loss: tf.mean(terms.losses) as tf.Scalar,
+      loss: mean(terms.losses),
       metrics: {
-        "rewards/chosen": tf.mean(terms.chosenRewards),
-        "rewards/rejected": tf.mean(terms.rejectedRewards),
-        "rewards/margins": tf.mean(margins),
-        "rewards/accuracies": tf.mean(tf.cast(tf.greater(margins, 0), "float32")), // a tie is not a win, as in TRL
-        "logps/chosen": tf.mean(chosen),
-        "logps/rejected": tf.mean(rejected),
+        "rewards/chosen": mean(terms.chosenRewards),
+        "rewards/rejected": mean(terms.rejectedRewards),
+        "rewards/margins": mean(margins),
+        "rewards/accuracies": mean(tf.cast(tf.greater(margins, 0), "float32")), // a tie is not a win, as in TRL
+        "logps/chosen": mean(chosen),
+        "logps/rejected": mean(rejected),
       },
     };
   };

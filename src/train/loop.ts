@@ -5,10 +5,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { compile, type TensorMap } from "../engine/engine.ts";
 import type { Parameters } from "../model/qwen2.ts";
+import { UserError } from "../util/assert.ts";
 import { type AdamWOptions, makeAdamW } from "./optimizer.ts";
 import { type CosineSchedule, cosineLearningRate } from "./schedule.ts";
 
-/** The scalar to minimise and scalars to log, by TRL's names. */
+/**
+ * The scalar to minimise and scalars to log, by TRL's names. All of them must add up over the micro-batches of a step
+ * (see `microBatches`).
+ */
 export type LossFunction = (parameters: Parameters, batch: TensorMap) => { loss: tf.Scalar; metrics?: TensorMap };
 
 /** One logged step: `loss`, `learning_rate`, `grad_norm` and the method's metrics. */
@@ -18,23 +22,41 @@ export interface TrainOptions {
   lossFunction: LossFunction;
   steps: number;
   tokensPerStep: number;
-  /** The batch of a step (0-based); the loop disposes it. */
-  batchAt: (step: number) => TensorMap;
+  /** The batch of a step (0-based), or its micro-batches; the loop disposes it. */
+  batchAt: (step: number) => TensorMap | TensorMap[];
   schedule: CosineSchedule;
   optimizer: AdamWOptions;
-  /** Called after each step with the tokens seen so far. */
-  onStep?: (step: number, tokens: number, metrics: StepMetrics) => void;
+  /**
+   * A gradient with NaN or infinity in it: `skip` leaves parameters and moments as they were, says so, and stops after
+   * more than {@link MAX_SKIPPED}; `stop` stops at the first. `skip` is the default: one bad batch must not cost the run.
+   */
+  onNonFinite?: NonFinite;
+  /** Called after each step with the tokens seen so far; `skipped` says why the step did not count. */
+  onStep?: (step: number, tokens: number, metrics: StepMetrics, skipped?: string) => void;
   /** Stops after the step in progress; the parameters stay usable. */
   signal?: AbortSignal;
 }
 
-/** Trains `parameters` in place, with fresh optimiser moments. Returns the number of steps done. */
+export const NON_FINITE = ["skip", "stop"] as const;
+export type NonFinite = (typeof NON_FINITE)[number];
+
+/** Steps that may be skipped for a non-finite gradient before training stops. */
+const MAX_SKIPPED = 10;
+
+/** Marks an input that is the sum over the step's earlier micro-batches. */
+const SUM = "sum of ";
+
+/**
+ * Trains `parameters` in place, with fresh optimiser moments. Returns the number of steps done.
+ * @throws UserError when the gradients are not finite, see {@link TrainOptions.onNonFinite}
+ */
 export async function train(parameters: Parameters, options: TrainOptions): Promise<number> {
-  const { lossFunction, steps, tokensPerStep, batchAt, schedule, onStep, signal } = options;
+  const { lossFunction, steps, tokensPerStep, batchAt, schedule, onNonFinite = "skip", onStep, signal } = options;
   const names = Object.keys(parameters);
   const optimizer = makeAdamW(parameters, options.optimizer);
   const lossAndGradients = compile((inputs) => {
-    const batch = Object.fromEntries(Object.entries(inputs).filter(([name]) => !(name in parameters)));
+    const isBatch = (name: string) => !(name in parameters) && !name.startsWith(SUM);
+    const batch = Object.fromEntries(Object.entries(inputs).filter(([name]) => isBatch(name)));
     let metrics: TensorMap = {};
     const { value, grads } = tf.valueAndGrads((...values: tf.Tensor[]) => {
       const result = lossFunction(Object.fromEntries(names.map((name, i) => [name, values[i]])), batch);
@@ -42,15 +64,26 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
       for (const metric of Object.values(metrics)) tf.keep(metric);
       return result.loss;
     })(names.map((name) => inputs[name]));
-    return { ...Object.fromEntries(names.map((name, i) => [name, grads[i]])), loss: value, ...metrics };
+    const outputs = { ...Object.fromEntries(names.map((name, i) => [name, grads[i]])), loss: value, ...metrics };
+    if (!(`${SUM}loss` in inputs)) return outputs;
+    const sums = Object.entries(outputs).map(([name, x]) => [name, tf.add(inputs[SUM + name], x)]);
+    tf.dispose(metrics); // they were kept
+    return Object.fromEntries(sums);
   }, optimizer.gradientArrays);
 
-  let skipped = 0;
+  let skippedSteps = 0;
   let step = 0;
+  let batch: TensorMap[] = [];
+  let outputs: TensorMap = {};
   try {
     for (; step < steps && !signal?.aborted; step++) {
-      const batch = batchAt(step);
-      const outputs = lossAndGradients({ ...batch, ...parameters });
+      batch = [batchAt(step)].flat();
+      for (const part of batch) {
+        // on the lazy engines sums are read from and written to the same arrays, element by element
+        const sums = Object.fromEntries(Object.entries(outputs).map(([name, x]) => [SUM + name, x]));
+        outputs = lossAndGradients({ ...part, ...parameters, ...sums });
+        tf.dispose(sums);
+      }
       const gradients = Object.fromEntries(names.map((name) => [name, outputs[name]]));
       const learningRate = cosineLearningRate((step + 1) * tokensPerStep, schedule);
       const metrics: StepMetrics = {};
@@ -58,24 +91,35 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
         if (!(name in gradients)) metrics[name] = (await outputs[name].data())[0];
       metrics.learning_rate = learningRate;
       metrics.grad_norm = await optimizer.step(gradients, learningRate);
-      tf.dispose([batch, outputs]);
+      let skipped: string | undefined;
       if (!Number.isFinite(metrics.grad_norm)) {
-        skipped++;
-        metrics.skipped_steps = skipped;
-        if (skipped > MAX_SKIPPED)
-          throw new Error(
-            `training diverged: ${skipped} steps with a non-finite gradient (step ${step}); lower the learning rate`,
+        skipped = `step ${step}: ${await firstNonFinite(gradients)}`;
+        metrics.skipped_steps = ++skippedSteps;
+        if (onNonFinite === "stop")
+          throw new UserError(
+            `${skipped}; training stopped before it: lower the learning rate, or look at the batch of this step`,
           );
+        if (skippedSteps > MAX_SKIPPED)
+          throw new UserError(`training diverged: ${skippedSteps} steps skipped; ${skipped}; lower the learning rate`);
       }
-      onStep?.(step, (step + 1) * tokensPerStep, metrics);
+      tf.dispose([batch, outputs]);
+      outputs = {};
+      onStep?.(step, (step + 1) * tokensPerStep, metrics, skipped);
       await new Promise(setImmediate); // lets signals and timers in: a step itself is synchronous on the lazy engines
     }
   } finally {
+    tf.dispose([batch, outputs]); // of a step that failed
     lossAndGradients.dispose();
     optimizer.dispose();
   }
   return step;
 }
 
-/** Steps that may be skipped for a non-finite gradient before training stops. */
-const MAX_SKIPPED = 10;
+/** Which parameter's gradient is the first that is not finite, for people. */
+async function firstNonFinite(gradients: TensorMap): Promise<string> {
+  for (const [name, gradient] of Object.entries(gradients)) {
+    const bad = (await gradient.data()).find((x) => !Number.isFinite(x));
+    if (bad !== undefined) return `the gradient of ${name} holds ${bad}`;
+  }
+  return "the gradients are finite, but their norm is not";
+}

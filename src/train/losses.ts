@@ -4,9 +4,12 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 
-/** Cross-entropy per counted token: -Σ logprobs / Σ counted. Both [B, T]; logprobs are 0 where not counted. */
-export function crossEntropy(logprobs: tf.Tensor, counted: tf.Tensor): tf.Scalar {
-  return tf.neg(tf.div(tf.sum(logprobs), tf.sum(counted))) as tf.Scalar;
+/**
+ * Cross-entropy per counted token: -Σ logprobs / Σ counted. Both [B, T]; logprobs are 0 where not counted. A
+ * micro-batch divides by the counted tokens of its whole step instead: `numItemsInBatch`, see `microBatches`.
+ */
+export function crossEntropy(logprobs: tf.Tensor, counted: tf.Tensor, numItemsInBatch?: tf.Tensor): tf.Scalar {
+  return tf.neg(tf.div(tf.sum(logprobs), numItemsInBatch ?? tf.sum(counted))) as tf.Scalar;
 }
 
 /** Sequence log-probability: [B, T] -> [B]. */

@@ -9,9 +9,9 @@ import { crossEntropy } from "./losses.ts";
 
 /** Batch: see `batchOf`. Tokens attend to what precedes them in the same document of the row. */
 export function pretrainLoss(config: Qwen2Config): LossFunction {
-  return (parameters, { inputIds, labels, documentIds, positionIds }) => {
+  return (parameters, { inputIds, labels, documentIds, positionIds, numItemsInBatch }) => {
     const input = { inputIds, positionIds, mask: causalMask(documentIds) };
     const { logprobs, counted } = labelLogprobs(parameters, config, input, labels);
-    return { loss: crossEntropy(logprobs, counted) };
+    return { loss: crossEntropy(logprobs, counted, numItemsInBatch) };
   };
 }

@@ -12,9 +12,9 @@ import { crossEntropy } from "./losses.ts";
 
 /** Batch: see `batchOf`. The metric `answer_tokens` is how many tokens the loss averages over. */
 export function sftLoss(config: Qwen2Config): LossFunction {
-  return (parameters, { inputIds, labels, documentIds, positionIds }) => {
+  return (parameters, { inputIds, labels, documentIds, positionIds, numItemsInBatch }) => {
     const input = { inputIds, positionIds, mask: causalMask(documentIds) };
     const { logprobs, counted } = labelLogprobs(parameters, config, input, labels);
-    return { loss: crossEntropy(logprobs, counted), metrics: { answer_tokens: tf.sum(counted) } };
+    return { loss: crossEntropy(logprobs, counted, numItemsInBatch), metrics: { answer_tokens: tf.sum(counted) } };
   };
 }

@@ -50,6 +50,13 @@ test("bad seed: says what a seed is", () => {
   expect(refused("--seed", "1.5")).toBe("--seed 1.5: expected a whole number of at least 0");
 });
 
+test("micro-batch and what to do with a gradient that is not finite: say what they take", () => {
+  expect(refused("--micro-batch", "0")).toBe("--micro-batch 0: expected a whole number of at least 1");
+  expect(refused("--on-non-finite", "ignore")).toBe(
+    "option '--on-non-finite <what>' argument 'ignore' is invalid. Allowed choices are skip, stop; see --help",
+  );
+});
+
 test("--out below a regular file: names the reason", () => {
   const file = join(folder, "file");
   writeFileSync(file, "text");
@@ -80,7 +87,17 @@ test("a corpus with one bit flipped: names the file, both checksums and the reme
 test("--help says every option and preset, and exits 0", () => {
   const { status, stdout, stderr } = twoStage("--help");
   expect([status, stderr]).toEqual([0, ""]);
-  for (const word of ["--preset", "--seed", "--out", "--engine", "--corpus", "--resume", ...Object.keys(PRESETS)])
+  for (const word of [
+    "--preset",
+    "--seed",
+    "--out",
+    "--engine",
+    "--corpus",
+    "--micro-batch",
+    "--on-non-finite",
+    "--resume",
+    ...Object.keys(PRESETS),
+  ])
     expect(stdout).toContain(word);
   expect(existsSync(out)).toBe(false);
 });

@@ -11,6 +11,7 @@ import { batchOf } from "../../src/train/batch.ts";
 import { type StepMetrics, type TrainOptions, train } from "../../src/train/loop.ts";
 import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
+import { UserError } from "../../src/util/assert.ts";
 import { constant, pretrainingBatch, randomIds, snapshot, TINY } from "./tiny.ts";
 
 const TOKENS = 2 * 16; // per step
@@ -106,17 +107,21 @@ describe.each(ENGINES)("engine %s", (engine) => {
     const between: Record<string, Float32Array>[] = [];
     const parameters: Parameters = initParameters(TINY, 1);
     const log: StepMetrics[] = [];
+    const said: (string | undefined)[] = [];
     await train(parameters, {
       ...recipe,
       ...options,
       steps: 5,
       batchAt,
-      onStep: (_, __, metrics) => {
+      onStep: (_, __, metrics, skipped) => {
         log.push(metrics);
+        said.push(skipped);
         between.push(snapshot(parameters));
       },
     });
     expect(log.map(({ skipped_steps }) => skipped_steps)).toEqual([undefined, undefined, 1, undefined, undefined]);
+    const why = "step 2: the gradient of model.embed_tokens.weight holds NaN";
+    expect(said).toEqual([undefined, undefined, why, undefined, undefined]);
     expect([log[2].loss, log[2].grad_norm]).toEqual([Number.NaN, Number.NaN]);
     expect(between[2]).toEqual(between[1]);
     expect(snapshot(parameters)).toEqual(clean.values); // as if it had not been there
@@ -133,6 +138,56 @@ describe.each(ENGINES)("engine %s", (engine) => {
     tf.dispose(fresh);
   });
 
+  test("names the first parameter whose gradient is not finite", async () => {
+    const name = "model.layers.1.self_attn.q_proj.bias";
+    const said: (string | undefined)[] = [];
+    await run(1, {
+      lossFunction: (parameters, batch) => {
+        const { loss } = pretrainLoss(TINY)(parameters, batch);
+        return { loss: tf.add(loss, tf.mul(tf.sum(parameters[name]), Number.POSITIVE_INFINITY)) as tf.Scalar };
+      },
+      onStep: (_, __, ___, skipped) => said.push(skipped),
+    });
+    expect(said).toEqual([`step 0: the gradient of ${name} holds Infinity`]);
+  });
+
+  test("stops at the first such step when asked to, with the parameters of the step before", async () => {
+    const options = { lossFunction: scaled, schedule: constant(1e-3) };
+    const clean = await run(2, { ...options, batchAt: (step) => scaledBatch(step, 1) });
+    const parameters = initParameters(TINY, 1);
+    const before = tf.memory().numTensors;
+    const error = await train(parameters, {
+      ...recipe,
+      ...options,
+      steps: 5,
+      onNonFinite: "stop",
+      batchAt: (step) => scaledBatch(step, step === 2 ? Number.POSITIVE_INFINITY : 1),
+    }).catch((e) => e);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error.message).toMatch(/^step 2: the gradient of model.embed_tokens.weight holds \S+; training stopped/);
+    expect(tf.memory().numTensors).toBe(before);
+    expect(snapshot(parameters)).toEqual(clean.values);
+    tf.dispose(parameters);
+  });
+
+  test("a step that fails in the engine leaves nothing behind, and training goes on from there", async () => {
+    const parameters = initParameters(TINY, 1);
+    const before = tf.memory().numTensors;
+    const lossFunction: TrainOptions["lossFunction"] = (weights, { broken, ...batch }) => {
+      if (broken) tf.matMul(weights["model.embed_tokens.weight"], tf.zeros([3, 3])); // [V, C] · [3, 3]
+      return pretrainLoss(TINY)(weights, batch);
+    };
+    const batchAt = (step: number): TensorMap =>
+      step === 2 ? { ...pretrainingBatch(step), broken: tf.scalar(1) } : pretrainingBatch(step);
+    await expect(train(parameters, { ...recipe, lossFunction, steps: 5, batchAt })).rejects.toThrow(/matMul/);
+    expect(tf.memory().numTensors).toBe(before);
+    const clean = await run(2);
+    expect(snapshot(parameters)).toEqual(clean.values);
+    expect(await train(parameters, { ...recipe, lossFunction, steps: 2 })).toBe(2);
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose(parameters);
+  });
+
   test("more than ten such steps stop with what to do, and leave nothing behind", async () => {
     const parameters = initParameters(TINY, 1);
     const before = tf.memory().numTensors;
@@ -144,8 +199,10 @@ describe.each(ENGINES)("engine %s", (engine) => {
       batchAt: (step) => scaledBatch(step, Number.NaN),
       onStep: (step) => steps.push(step),
     });
-    await expect(training).rejects.toThrow(
-      "training diverged: 11 steps with a non-finite gradient (step 10); lower the learning rate",
+    const error = await training.catch((e) => e);
+    expect(error).toBeInstanceOf(UserError); // one line and exit code 2
+    expect(error.message).toBe(
+      "training diverged: 11 steps skipped; step 10: the gradient of model.embed_tokens.weight holds NaN; lower the learning rate",
     );
     expect(steps).toHaveLength(10);
     expect(tf.memory().numTensors).toBe(before);
