@@ -49,6 +49,7 @@ await marco.main(async () => {
       "rows computed at a time: less memory, same result",
       marco.wholeNumber("--micro-batch", 1),
     )
+    .option("--gradient-checkpointing", "compute layers again in the backward pass: less memory, slower, same result")
     .addOption(
       new Option("--on-non-finite <what>", "what NaN or infinity in a gradient does to the step, or to the run")
         .choices([...marco.NON_FINITE])
@@ -62,11 +63,12 @@ await marco.main(async () => {
     engine: string;
     corpus?: string;
     microBatch?: number;
+    gradientCheckpointing?: boolean;
     onNonFinite: marco.NonFinite;
     resume?: boolean;
   }>(command, process.argv);
   const preset: marco.Preset = marco.PRESETS[options.preset];
-  const { seed, microBatch, onNonFinite } = options;
+  const { seed, microBatch, gradientCheckpointing, onNonFinite } = options;
   const started = performance.now();
   const seconds: Record<string, number> = {};
   const tokensPerSecond: Record<string, number> = {};
@@ -215,7 +217,7 @@ await marco.main(async () => {
     const row = (i: number): PackedRow =>
       marco.pretrainingRow(tokens[placed.places[i].stream], placed.places[i].cursor, T);
     await stage(name, B, placed.places.length / B, {
-      lossFunction: marco.pretrainLoss(config),
+      lossFunction: marco.pretrainLoss(config, { gradientCheckpointing }),
       batchAt: (step) => batchOfRows(Array.from({ length: B }, (_, b) => row(step * B + b))),
     });
   }
@@ -237,7 +239,7 @@ await marco.main(async () => {
       `rows ${(100 * packed.utilisation).toFixed(1)} % full`,
   );
   await stage("sft", B, Math.floor(rows.length / B), {
-    lossFunction: marco.sftLoss(config),
+    lossFunction: marco.sftLoss(config, { gradientCheckpointing }),
     batchAt: (step) => batchOfRows(rows.slice(step * B, (step + 1) * B)),
   });
 
@@ -266,7 +268,7 @@ await marco.main(async () => {
     2 * dpo.batchPairs,
     Math.floor(shuffled.length / dpo.batchPairs),
     {
-      lossFunction: marco.dpoLoss(config, dpo.beta),
+      lossFunction: marco.dpoLoss(config, dpo.beta, { gradientCheckpointing }),
       batchAt: (step) => batchOfPairs(shuffled.slice(step * dpo.batchPairs, (step + 1) * dpo.batchPairs)),
     },
     async (evaluation) => {

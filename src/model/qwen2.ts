@@ -7,8 +7,10 @@
  * F intermediateSize, V vocabSize. Parameters are named as Hugging Face names them; linear weights are [out, in].
  */
 import * as tf from "@tensorflow/tfjs-core";
+import type { TensorMap } from "../engine/engine.ts";
 import { attention } from "../ops/attention.ts";
 import { cacheWrite } from "../ops/cacheWrite.ts";
+import { checkpoint } from "../ops/checkpoint.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rmsNorm.ts";
@@ -26,7 +28,7 @@ export interface KeyValues {
   values: tf.Tensor[];
 }
 
-export interface DecoderInput {
+export interface DecoderInput extends ForwardOptions {
   /** Token ids [B, T] int32. */
   inputIds: tf.Tensor;
   /** Position of each token in its document [B, T] int32. */
@@ -37,57 +39,87 @@ export interface DecoderInput {
   cache?: KeyValues & { position: tf.Tensor };
 }
 
-/** Hidden states after the final norm [B·T, C], and every layer's keys and values. */
+/** How the same result is computed. */
+export interface ForwardOptions {
+  /** Keep only each layer's input for the backward pass, which computes the layer again (not with a cache). */
+  gradientCheckpointing?: boolean;
+}
+
+/** Hidden states after the final norm [B·T, C], and every layer's keys and values (none with gradientCheckpointing). */
 export function decoder(
   parameters: Parameters,
   config: Qwen2Config,
   input: DecoderInput,
 ): KeyValues & { hidden: tf.Tensor } {
+  const { mask, cache, gradientCheckpointing } = input;
   const { cos, sin } = ropeTables(input.positionIds, headDim(config), config.ropeTheta); // [B, T, D/2]
   const kv: KeyValues = { keys: [], values: [] };
 
   let x = embedding(parameters["model.embed_tokens.weight"], tf.reshape(input.inputIds, [-1])); // [B·T, C]
-  for (let layer = 0; layer < config.numHiddenLayers; layer++) {
-    const weight = (name: string) => parameters[`model.layers.${layer}.${name}`];
-
-    const a = rmsNorm(x, weight("input_layernorm.weight"), config.rmsNormEps); // [B·T, C]
-    const mixed = selfAttention(a, weight, layer, config, { ...input, cos, sin }, kv); // [B·T, H·D]
-    x = linear(mixed, weight("self_attn.o_proj.weight"), x); // [B·T, C]
-
-    const m = rmsNorm(x, weight("post_attention_layernorm.weight"), config.rmsNormEps); // [B·T, C]
-    const gate = linear(m, weight("mlp.gate_proj.weight")); // [B·T, F]
-    const up = linear(m, weight("mlp.up_proj.weight")); // [B·T, F]
-    x = linear(swiglu(gate, up), weight("mlp.down_proj.weight"), x); // [B·T, C]
+  for (let i = 0; i < config.numHiddenLayers; i++) {
+    const weights = layerWeights(parameters, i);
+    if (gradientCheckpointing) {
+      const forward = ({ x, ...weights }: TensorMap, { cos, sin, mask }: TensorMap) =>
+        decoderLayer(x, weights, config, { cos, sin, mask }).x;
+      x = checkpoint(forward, { x, ...weights }, { cos, sin, mask }); // [B·T, C]
+    } else {
+      const past = cache && { k: cache.keys[i], v: cache.values[i], position: cache.position };
+      const out = decoderLayer(x, weights, config, { cos, sin, mask, past });
+      x = out.x; // [B·T, C]
+      kv.keys.push(out.k);
+      kv.values.push(out.v);
+    }
   }
   return { hidden: rmsNorm(x, parameters["model.norm.weight"], config.rmsNormEps), ...kv }; // [B·T, C]
 }
 
-/** Attention of one layer; appends the layer's keys and values to `kv`. a [B·T, C] -> [B·T, H·D]. */
+/** The parameters of one layer, by their names inside it. */
+function layerWeights(parameters: Parameters, layer: number): Parameters {
+  const prefix = `model.layers.${layer}.`;
+  const inside = Object.keys(parameters).filter((name) => name.startsWith(prefix));
+  return Object.fromEntries(inside.map((name) => [name.slice(prefix.length), parameters[name]]));
+}
+
+interface LayerInput {
+  cos: tf.Tensor; // [B, T, D/2]
+  sin: tf.Tensor;
+  mask: tf.Tensor; // [B, T, S]
+  past?: { k: tf.Tensor; v: tf.Tensor; position: tf.Tensor };
+}
+
+/** norm → attention, norm → MLP, each added to what came in. x [B·T, C] -> x [B·T, C], k and v [B, S, K·D]. */
+function decoderLayer(x: tf.Tensor, weights: Parameters, config: Qwen2Config, input: LayerInput) {
+  const a = rmsNorm(x, weights["input_layernorm.weight"], config.rmsNormEps); // [B·T, C]
+  const { mixed, k, v } = selfAttention(a, weights, config, input); // [B·T, H·D]
+  const y = linear(mixed, weights["self_attn.o_proj.weight"], x); // [B·T, C]
+
+  const m = rmsNorm(y, weights["post_attention_layernorm.weight"], config.rmsNormEps); // [B·T, C]
+  const gate = linear(m, weights["mlp.gate_proj.weight"]); // [B·T, F]
+  const up = linear(m, weights["mlp.up_proj.weight"]); // [B·T, F]
+  return { x: linear(swiglu(gate, up), weights["mlp.down_proj.weight"], y), k, v }; // [B·T, C]
+}
+
+/** Attention of one layer: a [B·T, C] -> mixed [B·T, H·D], and its keys and values [B, S, K·D], earlier ones included. */
 function selfAttention(
   a: tf.Tensor,
-  weight: (name: string) => tf.Tensor,
-  layer: number,
-  config: Qwen2Config,
-  { inputIds, mask, cache, cos, sin }: DecoderInput & { cos: tf.Tensor; sin: tf.Tensor },
-  kv: KeyValues,
-): tf.Tensor {
-  const [B, T] = inputIds.shape as [number, number];
-  const heads = config.numAttentionHeads;
-  const kvHeads = config.numKeyValueHeads;
+  weights: Parameters,
+  { numAttentionHeads: heads, numKeyValueHeads: kvHeads }: Qwen2Config,
+  { cos, sin, mask, past }: LayerInput,
+) {
+  const [B, T] = mask.shape as [number, number];
   const project = (name: string) => {
-    const y = linear(a, weight(`self_attn.${name}.weight`), weight(`self_attn.${name}.bias`)); // [B·T, heads·D]
+    const y = linear(a, weights[`self_attn.${name}.weight`], weights[`self_attn.${name}.bias`]); // [B·T, heads·D]
     return tf.reshape(y, [B, T, -1]); // [B, T, heads·D]
   };
   const q = rope(project("q_proj"), cos, sin, heads); // [B, T, H·D]
   let k = rope(project("k_proj"), cos, sin, kvHeads); // [B, T, K·D]
   let v = project("v_proj"); // [B, T, K·D]
-  if (cache) {
-    k = cacheWrite(cache.keys[layer], k, cache.position); // [B, S, K·D]
-    v = cacheWrite(cache.values[layer], v, cache.position); // [B, S, K·D]
+  if (past) {
+    k = cacheWrite(past.k, k, past.position); // [B, S, K·D]
+    v = cacheWrite(past.v, v, past.position); // [B, S, K·D]
   }
-  kv.keys.push(k);
-  kv.values.push(v);
-  return tf.reshape(attention(q, k, v, mask, { heads, kvHeads }), [B * T, -1]); // [B·T, H·D]
+  const mixed = tf.reshape(attention(q, k, v, mask, { heads, kvHeads }), [B * T, -1]); // [B·T, H·D]
+  return { mixed, k, v };
 }
 
 /** The head: the embedding itself when tied. [V, C] */

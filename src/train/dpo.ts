@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { PackedRow } from "../data/pack.ts";
 import type { TensorMap } from "../engine/engine.ts";
 import type { Qwen2Config } from "../model/config.ts";
-import { labelLogprobs } from "../model/qwen2.ts";
+import { type ForwardOptions, labelLogprobs } from "../model/qwen2.ts";
 import { causalMask } from "../ops/attention.ts";
 import { batchOf } from "./batch.ts";
 import type { LossFunction } from "./loop.ts";
@@ -31,11 +31,11 @@ export function preferenceBatch(pairs: readonly PreferenceRows[]): TensorMap {
 }
 
 /** Mean sigmoid loss over the pairs of a batch of {@link preferenceBatch}. */
-export function dpoLoss(config: Qwen2Config, beta: number): LossFunction {
+export function dpoLoss(config: Qwen2Config, beta: number, forward: ForwardOptions = {}): LossFunction {
   return (parameters, batch) => {
     const { inputIds, labels, documentIds, positionIds, referenceChosen, referenceRejected, numItemsInBatch } = batch;
     const mean = (x: tf.Tensor) => (numItemsInBatch ? tf.div(tf.sum(x), numItemsInBatch) : tf.mean(x)) as tf.Scalar;
-    const input = { inputIds, positionIds, mask: causalMask(documentIds) };
+    const input = { inputIds, positionIds, mask: causalMask(documentIds), ...forward };
     const logps = sequenceLogprob(labelLogprobs(parameters, config, input, labels).logprobs); // [2B]
     const B = referenceChosen.shape[0];
     const chosen = tf.slice(logps, 0, B); // [B]

@@ -94,6 +94,7 @@ test("--help says every option and preset, and exits 0", () => {
     "--engine",
     "--corpus",
     "--micro-batch",
+    "--gradient-checkpointing",
     "--on-non-finite",
     "--resume",
     ...Object.keys(PRESETS),
