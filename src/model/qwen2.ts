@@ -1,6 +1,6 @@
 /**
  * @file The whole Qwen2 decoder (arXiv 2407.10671), read top to bottom: embed → layers of (norm → attention, norm →
- * MLP) → norm → head. Reference: Hugging Face `modeling_qwen2.py`; test/model/parity.test.ts compares logits, every
+ * MLP) → norm → head. Reference: Hugging Face `modeling_qwen2.py`; test/parity/golden.test.ts compares logits, every
  * gradient and ten training losses with it.
  *
  * Shapes: B batch, T query positions, S key positions, C hiddenSize, H query heads, K key/value heads, D headDim,

@@ -1,7 +1,7 @@
 /**
- * @file The oracle: every fused op of this folder as plain float64 loops over flat row-major arrays, with its gradient
- * where that is short. Nothing here is fast and nothing calls it but test/ops, which compares every engine with it
- * (and the gradients below with finite differences).
+ * @file The oracle: every fused op of this folder as plain float64 loops over flat row-major arrays, with its gradient.
+ * Nothing here is fast and nothing calls it but the tests: test/parity compares every engine with it, and
+ * test/ops/reference.test.ts the gradients below with finite differences.
  *
  * Letters: N = B·T rows, T queries, S keys, C hidden, I inputs, O outputs, H query heads, K key/value heads, D head
  * dimension, V vocabulary. `dy` is the gradient of the loss with respect to the op's result.
@@ -134,27 +134,65 @@ export interface AttentionSizes {
   D: number;
 }
 
-/**
- * q [B, T, H·D], k and v [B, S, K·D], additive mask [B, T, S] -> [B, T, H·D]. Forward only: its gradient is checked
- * with finite differences. A query that sees nothing gets the mean of all values.
- */
+/** q [B, T, H·D], k and v [B, S, K·D], additive mask [B, T, S] -> [B, T, H·D]. Who sees nothing gets all values' mean. */
 export function attention(q: Numbers, k: Numbers, v: Numbers, mask: Numbers, sizes: AttentionSizes): Float64Array {
-  const { B, T, S, H, K, D } = sizes;
-  const y = zeros(B * T * H * D);
+  const y = zeros(q.length);
+  forEachQuery(q, k, mask, sizes, (p, query, key) => {
+    for (let s = 0; s < p.length; s++) for (let d = 0; d < sizes.D; d++) y[query + d] += p[s] * v[key(s) + d];
+  });
+  return y;
+}
+
+/**
+ * dv = pᵀ dy; with dp = dy vᵀ: dz = p ∘ (dp - p·dp), dq = dz k / √D, dk = dzᵀ q / √D (a group's heads are summed).
+ * For a query that sees nothing too, as automatic differentiation has it: the mask is a constant that is added.
+ */
+export function attentionGradient(
+  dy: Numbers,
+  q: Numbers,
+  k: Numbers,
+  v: Numbers,
+  mask: Numbers,
+  sizes: AttentionSizes,
+) {
+  const { D } = sizes;
+  const [dq, dk, dv] = [zeros(q.length), zeros(k.length), zeros(v.length)];
+  forEachQuery(q, k, mask, sizes, (p, query, key) => {
+    const dp = zeros(p.length);
+    for (let s = 0; s < p.length; s++) for (let d = 0; d < D; d++) dp[s] += dy[query + d] * v[key(s) + d];
+    const mean = p.reduce((sum, x, s) => sum + x * dp[s], 0);
+    for (let s = 0; s < p.length; s++) {
+      const dz = (p[s] * (dp[s] - mean)) / Math.sqrt(D);
+      for (let d = 0; d < D; d++) {
+        dq[query + d] += dz * k[key(s) + d];
+        dk[key(s) + d] += dz * q[query + d];
+        dv[key(s) + d] += p[s] * dy[query + d];
+      }
+    }
+  });
+  return { dq, dk, dv };
+}
+
+/** Gives each query head its probabilities [S], where its row [D] begins in q, and where key s's row begins in k and v. */
+function forEachQuery(
+  q: Numbers,
+  k: Numbers,
+  mask: Numbers,
+  { B, T, S, H, K, D }: AttentionSizes,
+  use: (p: Float64Array, query: number, key: (s: number) => number) => void,
+) {
   for (let b = 0; b < B; b++)
     for (let t = 0; t < T; t++)
       for (let h = 0; h < H; h++) {
-        const query = ((b * T + t) * H + h) * D; // where row [D] of this query head begins
+        const query = ((b * T + t) * H + h) * D;
         const key = (s: number) => ((b * S + s) * K + Math.floor((h * K) / H)) * D;
         const scores = zeros(S);
         for (let s = 0; s < S; s++) {
           for (let d = 0; d < D; d++) scores[s] += (q[query + d] * k[key(s) + d]) / Math.sqrt(D);
           scores[s] += mask[(b * T + t) * S + s];
         }
-        const p = softmax(scores);
-        for (let s = 0; s < S; s++) for (let d = 0; d < D; d++) y[query + d] += p[s] * v[key(s) + d];
+        use(softmax(scores), query, key);
       }
-  return y;
 }
 
 function softmax(z: Float64Array): Float64Array {
@@ -162,6 +200,15 @@ function softmax(z: Float64Array): Float64Array {
   const e = z.map((x) => Math.exp(x - max));
   const sum = e.reduce((a, b) => a + b);
   return e.map((x) => x / sum);
+}
+
+/** cache [B, S, W], rows [B, 1, W], position [B] -> the cache with rows[b] at position[b]. */
+export function cacheWrite(cache: Numbers, rows: Numbers, position: Numbers): Float64Array {
+  const y = Float64Array.from(cache);
+  const [W, row] = [rows.length / position.length, cache.length / position.length];
+  for (let b = 0; b < position.length; b++)
+    for (let i = 0; i < W; i++) y[b * row + position[b] * W + i] = rows[b * W + i];
+  return y;
 }
 
 // --- swiglu: y = silu(gate) ∘ up, silu(g) = g σ(g) (Shazeer 2020, arXiv 2002.05202, eq. 5) ---------------------------

@@ -1,6 +1,6 @@
 /**
  * @file Inference on the default engine against the obvious way: the whole text through the model for every token.
- * (test/model/parity.test.ts compares generation with Hugging Face's on every engine.)
+ * (test/parity/golden.test.ts compares generation with Hugging Face's on every engine.)
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";

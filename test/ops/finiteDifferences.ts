@@ -26,5 +26,9 @@ export function finiteDifferences(
   });
 }
 
-export const largest = (x: ArrayLike<number>) =>
-  Array.from(x).reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+/** Largest absolute value; NaN when there is one. */
+export function largest(x: ArrayLike<number>): number {
+  let max = 0;
+  for (let i = 0; i < x.length; i++) max = Math.max(max, Math.abs(x[i]));
+  return max;
+}

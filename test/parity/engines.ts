@@ -1,0 +1,44 @@
+/**
+ * @file On which engines the parity suite runs. `npm test`: those that every installation has, without the big cases.
+ * `npm run parity` (scripts/parity.ts): every engine of ENGINES in a process of its own, named by PARITY_ENGINE, with
+ * the big cases; one that cannot start on this machine is a skipped test whose name says why.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, test } from "vitest";
+import { type EngineName, startEngine } from "../../src/engine/engine.ts";
+
+/** What `npm ci` installs for every machine: that one of them does not start is a failure, not a skip. */
+const ALWAYS: EngineName[] = ["onnx", "wasm", "cpu"];
+const asked = process.env.PARITY_ENGINE as EngineName | undefined;
+
+/** Big arrays and long loops too. */
+export const FULL = asked !== undefined;
+
+const missing =
+  asked === undefined || ALWAYS.includes(asked)
+    ? null
+    : await startEngine(asked).then(
+        () => null,
+        (error: Error) => /cannot start here \((.*)\); leave/s.exec(error.message)?.[1] ?? error.message,
+      );
+
+/** Describes the same tests for each engine. */
+export function onEveryEngine(tests: (engine: EngineName) => void) {
+  if (missing !== null) test.skip(`${asked}: not here: ${missing}`, () => {});
+  else
+    for (const engine of asked ? [asked] : ALWAYS)
+      describe(`engine ${engine}`, () => {
+        beforeAll(async () => {
+          await startEngine(engine);
+        });
+        tests(engine);
+      });
+}
+
+/** The values of tensors, which are disposed; asynchronous, because WebGPU has no other way. */
+export async function read<T extends Record<string, tf.Tensor>>(tensors: T) {
+  const entries: [string, Float32Array | Int32Array | Uint8Array][] = [];
+  for (const [name, x] of Object.entries(tensors)) entries.push([name, await x.data()]);
+  tf.dispose(tensors);
+  return Object.fromEntries(entries) as { [key in keyof T]: Float32Array | Int32Array | Uint8Array };
+}
