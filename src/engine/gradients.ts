@@ -134,13 +134,25 @@ tf.registerGradient({
   kernelName: "SplitV",
   gradFunc: (dy, _, attrs) => ({ x: () => tf.concat(dy as unknown as tf.Tensor[], (attrs as Attrs).axis) }),
 });
-register("GatherV2", ["x", "indices"], (dy, [x, indices], { axis, batchDims }) => {
-  if (batchDims || tf.util.parseAxisParam(axis, x.shape)[0] !== 0)
-    throw new Error("gather: only the gradient along axis 0 is implemented; transpose first");
-  const rows = tf.reshape(dy, [indices.size, -1]);
-  const hits = tf.cast(tf.oneHot(tf.cast(tf.reshape(indices, [-1]), "int32"), x.shape[0]), "float32");
-  return { x: () => tf.reshape(tf.matMul(tf.transpose(hits), rows), x.shape), indices: () => tf.zerosLike(indices) };
-});
+/** The gradient of x gathered along `axis`: each row of dy is added to the row that it was read from. */
+function scattered(dy: tf.Tensor, x: tf.Tensor, indices: tf.Tensor, axis: number): tf.Tensor {
+  const before = tf.util.sizeFromShape(x.shape.slice(0, axis));
+  const rows = tf.transpose(tf.reshape(dy, [before, indices.size, -1]), [1, 0, 2]); // [I, before, after]
+  const slots = tf.range(0, x.shape[axis], 1, "int32");
+  const hits = tf.cast(tf.equal(tf.reshape(slots, [-1, 1]), tf.reshape(indices, [1, -1])), "float32"); // [N, I]
+  const sums = tf.matMul(hits, tf.reshape(rows, [indices.size, -1]));
+  return tf.reshape(tf.transpose(tf.reshape(sums, [x.shape[axis], before, -1]), [1, 0, 2]), x.shape);
+}
+register("GatherV2", ["x", "indices"], (dy, [x, indices], { axis, batchDims }) => ({
+  x: () => {
+    const at = tf.util.parseAxisParam(axis, x.shape)[0];
+    if (!batchDims) return scattered(dy, x, indices, at);
+    if (batchDims !== 1) throw new Error(`gather: no gradient for batchDims ${batchDims}, expected 0 or 1`);
+    const parts = [dy, x, indices].map((y) => tf.unstack(y));
+    return tf.stack(parts[0].map((part, row) => scattered(part, parts[1][row], parts[2][row], at - 1)));
+  },
+  indices: () => tf.zerosLike(indices),
+}));
 
 // --- reductions ------------------------------------------------------------------------------------------------------
 

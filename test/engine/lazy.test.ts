@@ -81,16 +81,16 @@ describe("eager", () => {
 
   test("a failing program does not poison the next one, nor what waited beside it", () => {
     const good = tf.mul(vector(1, 2), 2);
-    const bad = tf.exp(tf.tensor1d([1], "int32")); // ONNX Runtime has no exp of integers
-    expect(() => bad.dataSync()).toThrow(/Exp/);
+    const bad = tf.neg(tf.tensor1d([1], "bool")); // ONNX has no negative truth
+    expect(() => bad.dataSync()).toThrow(/Neg/);
     expect(tf.add(vector(1), 1).dataSync()).toBeAllClose([2]);
     expect(good.dataSync()).toBeAllClose([2, 4]);
-    expect(() => bad.dataSync()).toThrow(/Exp/); // and the bad one says so again instead of giving nothing
-    expect(() => tf.add(bad, 1).dataSync()).toThrow(/Exp/);
+    expect(() => bad.dataSync()).toThrow(/Neg/); // and the bad one says so again instead of giving nothing
+    expect(() => tf.add(bad, 1).dataSync()).toThrow(/Neg/);
   });
 
   test("an op without a kernel is an error that names it, not a silent change of backend", () => {
-    expect(() => tf.cumsum(vector(1, 2))).toThrow("Kernel 'Cumsum' not registered for backend 'onnx'");
+    expect(() => tf.engine().runKernel("Cumquat", {})).toThrow("Kernel 'Cumquat' not registered for backend 'onnx'");
     expect(tf.getBackend()).toBe("onnx");
   });
 
@@ -227,7 +227,8 @@ describe("compile on the lazy engine", () => {
         throw new Error("mine");
       })({ x }),
     ).toThrow("mine");
-    expect(() => compile(({ x }) => ({ y: tf.exp(tf.cast(x, "int32")) }))({ x })).toThrow(/Exp/);
+    expect(() => compile(({ x }) => ({ y: tf.neg(tf.cast(x, "bool")) }))({ x })).toThrow(/Neg/);
+    expect(() => compile(({ x }) => ({ y: tf.unique(x).values }))({ x })).toThrow("Unique runs on the host");
     expect(tf.memory().numTensors).toBe(start.numTensors + 1); // the one that was kept
     expect(read(compile(({ x }) => ({ y: tf.abs(x) }))({ x }))).toEqual({ y: [1] });
   });

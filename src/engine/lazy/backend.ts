@@ -29,6 +29,8 @@ export interface Compiled {
 interface Entry {
   value: Value;
   references: number;
+  /** Real and imaginary part of a complex64 tensor, whose value has no data. */
+  parts?: [tf.TensorInfo, tf.TensorInfo];
 }
 
 interface Replay {
@@ -44,6 +46,7 @@ export class LazyBackend extends tf.KernelBackend {
   private readonly entries: tf.DataStorage<Entry>;
   private readonly pending = new Set<Value>();
   private readonly sessions = new Map<string, Executable>();
+  private tracing = false;
 
   constructor(private readonly executor: Executor) {
     super();
@@ -74,8 +77,30 @@ export class LazyBackend extends tf.KernelBackend {
     return id;
   }
 
+  /** A tensor of complex numbers; it owns its parts from now on. */
+  makeComplex(shape: number[], real: tf.TensorInfo, imag: tf.TensorInfo): tf.TensorInfo {
+    const dataId = this.store({ shape, dtype: "complex64", producer: null, data: null });
+    this.entries.get(dataId).parts = [real, imag];
+    return { dataId, shape, dtype: "complex64" };
+  }
+
+  complexParts(x: tf.TensorInfo): [tf.TensorInfo, tf.TensorInfo] | undefined {
+    return this.entries.get(x.dataId).parts;
+  }
+
+  /** What a kernel that runs on the host reads. */
+  readForHost(id: tf.DataId, kernelName: string): TypedArray {
+    if (this.tracing)
+      throw new Error(`compile: ${kernelName} runs on the host in this engine, so a compiled function cannot use it`);
+    return this.readSync(id);
+  }
+
   override readSync(id: tf.DataId): TypedArray {
-    const { value } = this.entries.get(id);
+    const { value, parts } = this.entries.get(id);
+    if (parts) {
+      const [real, imag] = parts.map(({ dataId }) => this.readSync(dataId) as Float32Array);
+      return tf.backend_util.mergeRealAndImagArrays(real, imag);
+    }
     if (!value.data) {
       this.pending.add(value); // it is not there any more when it was part of a program that failed
       this.flush();
@@ -93,6 +118,7 @@ export class LazyBackend extends tf.KernelBackend {
     entry.references--;
     if (!force && entry.references > 0) return false;
     this.pending.delete(entry.value);
+    for (const part of entry.parts ?? []) this.disposeData(part.dataId, force);
     this.entries.delete(id);
     return true;
   }
@@ -122,7 +148,15 @@ export class LazyBackend extends tf.KernelBackend {
   }
 
   override timerAvailable() {
-    return false;
+    return true;
+  }
+
+  override async time(run: () => void) {
+    this.flush();
+    const start = tf.util.now();
+    run();
+    this.flush();
+    return { kernelMs: tf.util.now() - start };
   }
 
   override dispose() {
@@ -147,6 +181,11 @@ export class LazyBackend extends tf.KernelBackend {
       this.pending.add(value);
       return { dataId: this.store(value), shape, dtype };
     });
+  }
+
+  /** The values of a tensor that has already been computed, for checks while recording; null when it is pending. */
+  known(x: tf.TensorInfo): TypedArray | null {
+    return this.entries.get(x.dataId).value.data;
   }
 
   /** The same data under another shape, as TensorFlow.js' Reshape and Identity share it. */
@@ -242,6 +281,7 @@ export class LazyBackend extends tf.KernelBackend {
     const before = tf.memory().numTensors;
     const standIns = Object.fromEntries(names.map((name, i) => [name, this.tensor(placeholders[i])]));
     let traced: TensorMap = {};
+    this.tracing = true;
     try {
       traced = tf.tidy(() => fn(standIns));
       const outputNames = Object.keys(traced);
@@ -256,6 +296,7 @@ export class LazyBackend extends tf.KernelBackend {
         throw new Error(`compile: the function left ${leaked} tensors behind; do not tf.keep inside it`);
       return { executable: this.executor.compile(graph), feeds, outputs };
     } finally {
+      this.tracing = false;
       tf.dispose([traced, standIns]);
     }
   }
@@ -267,6 +308,7 @@ export class LazyBackend extends tf.KernelBackend {
 }
 
 function toTyped(values: tf.backend_util.BackendValues, dtype: tf.DataType, size: number): TypedArray {
+  if (dtype === "string") return values as unknown as TypedArray; // only the host reads it
   if (values === null) return allocate(dtype, size);
   const wanted = allocate(dtype, 0).constructor as new (values: ArrayLike<number>) => TypedArray;
   return values instanceof wanted ? (values as TypedArray) : new wanted(values as unknown as ArrayLike<number>);

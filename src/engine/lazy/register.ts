@@ -1,0 +1,53 @@
+/**
+ * @file How the lazy backend gets its kernels: recorded ones ({@link registerLazyKernel}), views and data
+ * ({@link registerDirect}). Shape and dtype of every result are checked when a kernel is recorded, so an error names
+ * the op where it was written. The computing is the executor's (`../onnx/lowering.ts`).
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { LazyBackend } from "./backend.ts";
+import { runOnHost } from "./host.ts";
+
+export type Infos = Record<string, tf.TensorInfo>;
+// biome-ignore lint/suspicious/noExplicitAny: kernel attributes are untyped in TensorFlow.js
+export type Attrs = Record<string, any>;
+export type Output = { shape: number[]; dtype: tf.DataType };
+export interface Inferred {
+  /** Tensors in the order in which the lowering expects them. */
+  inputs: tf.TensorInfo[];
+  attributes?: Attrs;
+  outputs: Output[];
+}
+
+const LAZY_BACKENDS = ["onnx"];
+
+/** Registers a kernel that is recorded: `infer` gives its operands, attributes and result shapes. */
+export function registerLazyKernel(
+  kernelName: string,
+  infer: (inputs: Infos, attributes: Attrs, backend: LazyBackend) => Inferred,
+) {
+  registerDirect(kernelName, (backend, infos, attrs) => {
+    if (hasHostType(infos, attrs)) return runOnHost(kernelName, backend, infos, attrs);
+    const { inputs, attributes = {}, outputs } = infer(infos, attrs, backend);
+    const made = backend.record(kernelName, inputs, attributes, outputs);
+    return made.length === 1 ? made[0] : made;
+  });
+}
+
+/** Complex numbers and strings have no place in a recorded program: what works on them works on the host. */
+function hasHostType(inputs: Infos, { dtype, value }: Attrs): boolean {
+  const types = [dtype, ...Object.values(inputs).map((x) => x?.dtype)];
+  return types.includes("complex64") || types.includes("string") || typeof value === "string";
+}
+
+/** Registers a kernel that makes its results itself. */
+export function registerDirect(
+  kernelName: string,
+  run: (backend: LazyBackend, inputs: Infos, attributes: Attrs) => tf.TensorInfo | tf.TensorInfo[],
+) {
+  for (const backendName of LAZY_BACKENDS)
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, backend, attrs }) => run(backend as LazyBackend, inputs as Infos, attrs ?? {}),
+    });
+}
