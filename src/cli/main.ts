@@ -3,7 +3,7 @@
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
-import { Command } from "commander";
+import { Argument, Command } from "commander";
 import { ENGINES, startEngine } from "../engine/engine.ts";
 import { writeReport } from "../report/html.ts";
 import { UserError } from "../util/assert.ts";
@@ -33,11 +33,12 @@ await main(async () => {
   program
     .command("env")
     .description("this machine, and which engines start on it")
-    .action(async () => {
+    .addArgument(new Argument("[engines...]", "which (cuda and tensorflow do not share a process)").choices(ENGINES))
+    .action(async (engines: string[]) => {
       const memory = (totalmem() / 2 ** 30).toFixed(1);
       console.log(`marco-mini ${version} · node ${process.versions.node} · ${process.platform} ${process.arch}`);
       console.log(`${cpus()[0]?.model ?? "unknown processor"} · ${availableParallelism()} threads · ${memory} GiB`);
-      for (const name of ENGINES) console.log(`engine ${name}: ${await works(name)}`);
+      for (const name of engines.length > 0 ? engines : ENGINES) console.log(`engine ${name}: ${await works(name)}`);
     });
   await parseAsync(program, process.argv);
 });
@@ -47,7 +48,8 @@ async function works(name: string): Promise<string> {
     await startEngine(name);
     return "works";
   } catch (error) {
-    if (error instanceof UserError) return error.message;
+    if (error instanceof UserError)
+      return /cannot start here \((.*)\); leave/.exec(error.message)?.[1] ?? error.message;
     throw error;
   }
 }

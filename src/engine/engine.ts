@@ -1,8 +1,8 @@
 /**
  * @file Where tensor programs run: chooses an engine, starts it, and says which one and why.
  *
- * `onnx` records TensorFlow.js programs and runs them with ONNX Runtime (the default); `wasm` and `cpu` are stock
- * TensorFlow.js backends. The same program runs on each.
+ * `onnx` records TensorFlow.js programs and runs them with ONNX Runtime (the default); the others are stock
+ * TensorFlow.js backends, of which `cuda` and `tensorflow` (libtensorflow) are optional. The same program runs on each.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../util/assert.ts";
@@ -11,7 +11,8 @@ import { type Compiled, LazyBackend, type TensorMap } from "./lazy/backend.ts";
 import type { TypedArray } from "./lazy/graph.ts";
 import "./lazy/kernels.ts";
 
-export const ENGINES = ["onnx", "wasm", "cpu"] as const;
+/** In the order in which "auto" tries them. */
+export const ENGINES = ["cuda", "onnx", "tensorflow", "wasm", "cpu"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export interface Engine {
@@ -20,16 +21,21 @@ export interface Engine {
   reason: string;
 }
 
+export interface EngineOptions {
+  /** ONNX Runtime's session options beside ours, e.g. `{ enableProfiling: true }`; of the first start only. */
+  onnxSession?: object;
+}
+
 /**
  * Starts the engine of that name, or the fastest that works ("auto"), and makes it TensorFlow.js' backend.
  * @throws UserError for an unknown name, or when the named engine cannot start here.
  */
-export async function startEngine(name: string = "auto"): Promise<Engine> {
+export async function startEngine(name: string = "auto", options: EngineOptions = {}): Promise<Engine> {
   if (name !== "auto") {
     if (!(ENGINES as readonly string[]).includes(name))
       throw new UserError(`--engine ${name}: no such engine; expected auto, ${ENGINES.join(", ")}`);
     try {
-      await START[name as EngineName]();
+      await START[name as EngineName](options);
     } catch (error) {
       throw new UserError(
         `--engine ${name}: cannot start here (${reasonOf(error)}); leave --engine out to choose one that can`,
@@ -40,11 +46,11 @@ export async function startEngine(name: string = "auto"): Promise<Engine> {
   const failures: string[] = [];
   for (const candidate of ENGINES) {
     try {
-      await START[candidate]();
-      const why = failures.length === 0 ? "the fastest one here" : failures.join("; ");
+      await START[candidate](options);
+      const why = ["the fastest that starts here", ...failures].join("; ");
       return { name: candidate, reason: why };
     } catch (error) {
-      failures.push(`${candidate} cannot start: ${reasonOf(error)}`);
+      failures.push(`${candidate}: ${reasonOf(error)}`);
     }
   }
   throw new UserError(`no engine starts on this machine: ${failures.join("; ")}`);
@@ -52,15 +58,18 @@ export async function startEngine(name: string = "auto"): Promise<Engine> {
 
 const reasonOf = (error: unknown) => String(error instanceof Error ? error.message : error).split("\n")[0];
 
-const START: Record<EngineName, () => Promise<void>> = {
-  onnx: async () => {
+const START: Record<EngineName, (options: EngineOptions) => Promise<void>> = {
+  cuda: async () => (await import("./tensorflow.ts")).startTensorflow("@tensorflow/tfjs-node-gpu"),
+  onnx: async ({ onnxSession }) => {
     if (!tf.findBackend("onnx")) {
       const { OnnxExecutor } = await import("./onnx/executor.ts");
-      const executor = new OnnxExecutor(process.env.MARCO_ORT ? JSON.parse(process.env.MARCO_ORT) : {});
+      const executor = new OnnxExecutor(onnxSession);
+      executor.check();
       tf.registerBackend("onnx", () => new LazyBackend(executor));
     }
     await use("onnx");
   },
+  tensorflow: async () => (await import("./tensorflow.ts")).startTensorflow("@tensorflow/tfjs-node"),
   wasm: async () => {
     await import("@tensorflow/tfjs-backend-wasm");
     await use("wasm");

@@ -5,7 +5,8 @@
 import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ENGINES, startEngine } from "../../src/engine/engine.ts";
+import { startEngine } from "../../src/engine/engine.ts";
+import { ENGINES } from "../engines.ts";
 import { finiteDifferences, largest, normals } from "../ops/finiteDifferences.ts";
 import { type Counts, countingEngine } from "./executor.ts";
 

@@ -1,7 +1,8 @@
 /** @file The lazy engine: what is computed when, what is compiled how often, and that nothing leaks. */
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { compile, ENGINES, lazyBackend, startEngine, type TensorMap } from "../../src/engine/engine.ts";
+import { compile, lazyBackend, startEngine, type TensorMap } from "../../src/engine/engine.ts";
+import { ENGINES } from "../engines.ts";
 import { type Counts, countingEngine } from "./executor.ts";
 
 let counts: Counts;

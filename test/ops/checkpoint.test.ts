@@ -3,13 +3,14 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeEach, describe, expect, test } from "vitest";
-import { compile, ENGINES, startEngine, type TensorMap } from "../../src/engine/engine.ts";
+import { compile, startEngine, type TensorMap } from "../../src/engine/engine.ts";
 import { LazyBackend } from "../../src/engine/lazy/backend.ts";
 import { OnnxExecutor, toOnnx } from "../../src/engine/onnx/executor.ts";
 import { initParameters } from "../../src/model/init.ts";
 import { checkpoint } from "../../src/ops/checkpoint.ts";
 import type { LossFunction } from "../../src/train/loop.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
+import { ENGINES } from "../engines.ts";
 import { largest, measure, pretrainingBatch, TINY } from "../train/tiny.ts";
 
 const plainLoss = pretrainLoss(TINY);

@@ -6,9 +6,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, test } from "vitest";
 import { type EngineName, startEngine } from "../../src/engine/engine.ts";
+import { ALWAYS } from "../engines.ts";
 
-/** What `npm ci` installs for every machine: that one of them does not start is a failure, not a skip. */
-const ALWAYS: EngineName[] = ["onnx", "wasm", "cpu"];
 const asked = process.env.PARITY_ENGINE as EngineName | undefined;
 
 /** Big arrays and long loops too. */

@@ -5,12 +5,13 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { answerRow } from "../../src/data/chatRows.ts";
 import type { PackedRow } from "../../src/data/pack.ts";
-import { ENGINES, startEngine } from "../../src/engine/engine.ts";
+import { startEngine } from "../../src/engine/engine.ts";
 import { initParameters } from "../../src/model/init.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
 import { dpoLoss, type PreferenceRows, preferenceBatch } from "../../src/train/dpo.ts";
 import { train } from "../../src/train/loop.ts";
 import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
+import { ENGINES } from "../engines.ts";
 import { constant, largest, measure, randomIds, snapshot, TINY, tokenLogprobsOf } from "./tiny.ts";
 
 const T = 16;

@@ -4,7 +4,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeEach, describe, expect, test } from "vitest";
 import { answerRow } from "../../src/data/chatRows.ts";
-import { ENGINES, startEngine, type TensorMap } from "../../src/engine/engine.ts";
+import { startEngine, type TensorMap } from "../../src/engine/engine.ts";
 import { initParameters } from "../../src/model/init.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
 import { batchOf } from "../../src/train/batch.ts";
@@ -12,6 +12,7 @@ import { type StepMetrics, type TrainOptions, train } from "../../src/train/loop
 import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
 import { UserError } from "../../src/util/assert.ts";
+import { ENGINES } from "../engines.ts";
 import { constant, pretrainingBatch, randomIds, snapshot, TINY } from "./tiny.ts";
 
 const TOKENS = 2 * 16; // per step
@@ -179,7 +180,7 @@ describe.each(ENGINES)("engine %s", (engine) => {
     };
     const batchAt = (step: number): TensorMap =>
       step === 2 ? { ...pretrainingBatch(step), broken: tf.scalar(1) } : pretrainingBatch(step);
-    await expect(train(parameters, { ...recipe, lossFunction, steps: 5, batchAt })).rejects.toThrow(/matMul/);
+    await expect(train(parameters, { ...recipe, lossFunction, steps: 5, batchAt })).rejects.toThrow(/matmul/i);
     expect(tf.memory().numTensors).toBe(before);
     const clean = await run(2);
     expect(snapshot(parameters)).toEqual(clean.values);
@@ -212,7 +213,7 @@ describe.each(ENGINES)("engine %s", (engine) => {
 
 test("the engines agree on five losses and gradient norms within 1e-4", async () => {
   const results: Record<string, StepMetrics[]> = {};
-  for (const engine of ENGINES) {
+  for (const engine of ["cpu", ...ENGINES.filter((name) => name !== "cpu")]) {
     await startEngine(engine);
     const before = tf.memory().numTensors;
     results[engine] = (await run(5)).log;

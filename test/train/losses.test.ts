@@ -6,13 +6,14 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { answerRow } from "../../src/data/chatRows.ts";
 import { IGNORE, type PackedRow, packExamples } from "../../src/data/pack.ts";
-import { ENGINES, startEngine } from "../../src/engine/engine.ts";
+import { startEngine } from "../../src/engine/engine.ts";
 import { initParameters } from "../../src/model/init.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
 import { batchOf } from "../../src/train/batch.ts";
 import { crossEntropy, dpoSigmoid, sequenceLogprob } from "../../src/train/losses.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
 import { sftLoss } from "../../src/train/sft.ts";
+import { ENGINES } from "../engines.ts";
 import { largest, measure, pretrainingBatch, randomIds, TINY, tokenLogprobsOf } from "./tiny.ts";
 
 /** Policy and reference log-probabilities of one pair: [policy chosen, policy rejected, ref. chosen, ref. rejected]. */

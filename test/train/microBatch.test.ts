@@ -7,13 +7,14 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { answerRow } from "../../src/data/chatRows.ts";
 import type { PackedRow } from "../../src/data/pack.ts";
-import { ENGINES, startEngine, type TensorMap } from "../../src/engine/engine.ts";
+import { startEngine, type TensorMap } from "../../src/engine/engine.ts";
 import { initParameters } from "../../src/model/init.ts";
 import { batchOf, microBatches, targetsOf } from "../../src/train/batch.ts";
 import { dpoLoss, type PreferenceRows, preferenceBatch } from "../../src/train/dpo.ts";
 import { type LossFunction, type StepMetrics, train } from "../../src/train/loop.ts";
 import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { sftLoss } from "../../src/train/sft.ts";
+import { ENGINES } from "../engines.ts";
 import { constant, largest, measure, randomIds, snapshot, TINY } from "./tiny.ts";
 
 const T = 10;

@@ -33,6 +33,12 @@ export class OnnxExecutor implements Executor {
     this.binding = binding;
   }
 
+  /** Compiles the smallest program. Throws what ONNX Runtime says against its options or this machine. */
+  check() {
+    const x: Value = { shape: [1], dtype: "float32", producer: null, data: null };
+    this.compile({ inputs: [x], nodes: [], outputs: [x] }).dispose();
+  }
+
   compile(graph: Graph): Executable {
     const model = encodeModel(toOnnx(graph));
     const session = new this.binding.InferenceSession();
