@@ -1,0 +1,56 @@
+/**
+ * @file `npm run parity`: every fused op, whole training steps and generation on every engine against float64 loops
+ * and Hugging Face's numbers (test/parity), with the big cases that `npm test` leaves out. Ends with what was tested
+ * and what was not, and why.
+ */
+import { Command } from "commander";
+import type { TestCase, TestModule } from "vitest/node";
+import { startVitest } from "vitest/node";
+import { main, parse } from "../src/cli/options.ts";
+import { ENGINES } from "../src/engine/engine.ts";
+import { UserError } from "../src/util/assert.ts";
+
+/** An absent engine is a test of this name, see test/parity/engines.ts. */
+const NOT_HERE = /^\S+: not here: (.*)/s;
+
+main(async () => {
+  const command = new Command("parity")
+    .description("Checks every engine against float64 loops and Hugging Face's numbers.")
+    .option("--engine <name>", `only this engine: ${ENGINES.join(", ")}`);
+  const { engine } = parse<{ engine?: string }>(command, process.argv);
+  if (engine !== undefined && !(ENGINES as readonly string[]).includes(engine))
+    throw new UserError(`--engine ${engine}: no such engine; expected ${ENGINES.join(", ")}`);
+
+  const options = { config: "vitest.parity.config.ts", watch: false, ...(engine ? { project: [engine] } : {}) };
+  const vitest = await startVitest("test", [], options);
+  const modules = vitest.state.getTestModules();
+  const errors = vitest.state.getUnhandledErrors().length;
+  await vitest.close();
+
+  const total = { passed: 0, failed: errors, skipped: 0 };
+  console.log("\nengine       passed  failed  skipped");
+  for (const name of ENGINES.filter((name) => !engine || name === engine)) {
+    const { counts, absent } = summary(modules.filter((module) => module.project.name === name));
+    for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += counts[key];
+    const numbers = [counts.passed, counts.failed, counts.skipped].map((n) => String(n).padStart(6)).join("  ");
+    console.log(`${name.padEnd(11)} ${absent === undefined ? numbers : `NOT TESTED, not here: ${absent}`}`);
+    if (engine && absent !== undefined) throw new UserError(`--engine ${engine}: cannot start here: ${absent}`);
+  }
+  console.log(`\nparity: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  if (total.failed > 0 || total.passed === 0) process.exitCode = 1;
+});
+
+/** Of one engine; a file that could not even be read counts as a failure. */
+function summary(modules: TestModule[]) {
+  const counts = { passed: 0, failed: modules.length === 0 ? 1 : 0, skipped: 0 };
+  let absent: string | undefined;
+  for (const module of modules) {
+    if (module.errors().length > 0 || module.children.size === 0) counts.failed++;
+    for (const test of module.children.allTests() as Iterable<TestCase>) {
+      const { state } = test.result();
+      counts[state === "pending" ? "failed" : state]++; // pending: the process died before it
+      absent ??= NOT_HERE.exec(test.name)?.[1];
+    }
+  }
+  return { counts, absent };
+}
