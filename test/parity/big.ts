@@ -19,7 +19,7 @@ import {
 } from "./cases.ts";
 import { type Case, check } from "./check.ts";
 import { onEveryEngine, read } from "./engines.ts";
-import { TOLERANCE } from "./tolerances.ts";
+import { expectClose, TOLERANCE } from "./tolerances.ts";
 
 const LIMIT = 2 ** 24;
 
@@ -101,8 +101,16 @@ const CASES: Record<string, () => Case> = {
   },
 };
 
-onEveryEngine(() => {
-  test.each(Object.entries(CASES))("%s", (_, make) => check(make(), 1));
+onEveryEngine((engine) => {
+  if (engine === "cpu") {
+    test.skip("plain JavaScript counts in float64, past 2^53, and would take minutes", () => {});
+    return;
+  }
+  for (const [name, make] of Object.entries(CASES)) {
+    if (/^rope/.test(name) && engine === "wasm")
+      test.skip(`${name}: TensorFlow.js' five-dimensional pad and concat take minutes here`, () => {});
+    else test(name, () => check(make(), 1));
+  }
 
   test("causalMask of more than 2^24 pairs", async () => {
     const T = 4099;
@@ -117,17 +125,17 @@ onEveryEngine(() => {
   });
 
   test("AdamW on a parameter of more than 2^24 elements", async () => {
-    const size = LIMIT + 6;
-    const parameters = { w: tf.tensor(filled(size), [2, size / 2]) };
+    const shape = [16385, 1025];
+    const size = shape[0] * shape[1];
+    const parameters = { w: tf.tensor(filled(size), shape) };
     const optimizer = makeAdamW(parameters, PAPER_ADAMW);
     const gradient = filled(size).map((x, i) => (i % 3 === 0 ? 0 : x * 1e-4)); // norm 0.19: not clipped
-    const gradients = { w: tf.tensor(gradient, [2, size / 2]) };
+    const gradients = { w: tf.tensor(gradient, shape) };
     const norm = await optimizer.step(gradients, 0.01);
     tf.dispose(gradients);
     optimizer.dispose();
     const { w } = await read(parameters);
-    // a float32 sum of 2^24 squares loses digits; how many depends on the order
-    expect(norm / reference.globalNorm([gradient])).toBeCloseTo(1, 2);
+    expectClose([norm], [reference.globalNorm([gradient])], TOLERANCE.float32.training, "norm");
     const p = Float64Array.from(filled(size));
     reference.adamW(p, gradient, new Float64Array(size), new Float64Array(size), 1, {
       ...PAPER_ADAMW,
