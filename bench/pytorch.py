@@ -3,103 +3,65 @@ The opponent: a full training step (forward, backward, clipping, AdamW) of a com
 
 Needs only torch (`bench/requirements.txt`). The model is checked against Hugging Face's numbers with
     python bench/pytorch.py --check test/fixtures/qwen2/tied
-and served to a benchmark, which can so interleave contenders in time, with
-    python bench/pytorch.py --config A
-which prints a line `{"ready": true, ...}` and then answers commands on stdin, one JSON line each:
-    run 20      -> {"steps": 20, "seconds": [one per step], "loss": last, "losses": [...], "grad_norms": [...]}
+and serves bench/step.ts (the protocol: bench/common.py), which gives it the model and the batch:
+    python bench/pytorch.py --config '{"V": 2048, "C": 128, "L": 4, "H": 4, "K": 2, "F": 352, "B": 8, "T": 128}'
+    run 20      -> {"steps": 20, "seconds": [one per step], "losses": [...], "grad_norms": [...]}
     quit
-or, without stdin, `--steps 20` prints one line with the median and leaves.
 
-The defaults are the fastest of what was tried on two Zen 3 cores: torch.compile (1 to 7 % over eager), fused AdamW and
-jemalloc (each 0 to 5 %). No gain: hand-written autograd for RMSNorm, RoPE and SwiGLU, F.linear_cross_entropy (slower),
-huge pages, telling MKL that the processor is Intel's. Measure on a quiet machine only: when another process takes a core,
-OpenMP's spinning barriers slow this process down by up to forty times, and OMP_WAIT_POLICY=passive, which avoids that,
-costs a third of the speed when quiet.
+`--variant` names what differs from the defaults, joined by +, e.g. `eager+tcmalloc`; `npm run bench -- --pytorch` takes
+several and reports the best. Other things tried before, without gain: hand-written autograd for RMSNorm, RoPE and
+SwiGLU, F.linear_cross_entropy (slower), huge pages, telling MKL that the processor is Intel's. Measure on a quiet
+machine only: when another process takes a core, OpenMP's spinning barriers slow this process down by up to forty times,
+and OMP_WAIT_POLICY=passive, which avoids that, costs a third of the speed when quiet.
 
-Weights and token ids come from a formula, so that another program can start from the same numbers and must then report
-the same losses (see `hashed`, `make_parameter`, `make_batch`; integer hashing, float64 arithmetic, one rounding).
-The shapes below: B sequences, T positions, C hidden, H query heads, K key/value heads, D = C / H, F intermediate, V.
+Shapes: B sequences, T positions, C hidden, H query heads, K key/value heads, D = C / H, F intermediate, V vocabulary.
 """
 
 import argparse
-import ctypes.util
 import json
 import os
-import statistics
 import sys
 import time
 
-CONFIGS = {
-    "A": dict(V=4096, C=256, L=4, H=8, K=2, F=704, B=8, T=128),
-    "B": dict(V=2048, C=128, L=4, H=4, K=2, F=352, B=8, T=128),
-    "C": dict(V=8192, C=512, L=6, H=8, K=2, F=1408, B=4, T=256),
-}
+from common import ALLOCATORS, make_parameter, make_tokens, restart_with, serve
+
 SETTINGS = dict(eps=1e-6, theta=1e6, tied=True, lr=1e-3, betas=(0.9, 0.95), adam_eps=1e-8, decay=0.1, max_norm=1.0)
 
-
-def parse_arguments():
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--config", choices=CONFIGS, default="A")
-    parser.add_argument("--steps", type=int, help="run so many steps, print one line and leave, instead of serving stdin")
-    parser.add_argument("--warmup", type=int, default=5, help="steps before the first answer; they are training steps")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--compile", action="store_true", default=True, help="torch.compile (default; needs a C++ compiler)")
-    mode.add_argument("--eager", dest="compile", action="store_false", help="no torch.compile: 1 to 7 %% slower")
-    parser.add_argument("--optimizer", choices=["fused", "foreach"], default="fused")
-    parser.add_argument("--allocator", choices=["system", "jemalloc", "tcmalloc_minimal"], default="jemalloc")
-    parser.add_argument("--check", metavar="FOLDER", help="compare with a golden.json of test/fixtures/qwen2 and leave")
-    return parser.parse_args()
+# The first of each is the default.
+CHOICES = {
+    "mode": ["eager", "compile", "autotune"],  # torch.compile, its default mode and max-autotune
+    "optimizer": ["fused", "foreach"],
+    "attention": ["grouped", "repeated"],  # SDPA with enable_gqa, or with keys and values repeated
+    "allocator": list(ALLOCATORS),
+    "openmp": ["gomp", "iomp"],  # the wheel's, or Intel's (pip install intel-openmp)
+    "binding": ["free", "bound"],
+}
 
 
-def preload(allocator):
-    """Start again under another malloc: the system's returns large blocks to the kernel and takes page faults each step."""
-    library = None if allocator == "system" else ctypes.util.find_library(allocator)
-    if library and "MARCO_BENCH_ALLOCATOR" not in os.environ:
-        preloaded = f"{library} {os.environ.get('LD_PRELOAD', '')}".strip()
-        os.environ.update(LD_PRELOAD=preloaded, MARCO_BENCH_ALLOCATOR=allocator)
-        os.environ.setdefault("MALLOC_CONF", "background_thread:true,dirty_decay_ms:-1,muzzy_decay_ms:-1,metadata_thp:auto")
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-    return os.environ.get("MARCO_BENCH_ALLOCATOR", "system")
+def variant(text):
+    chosen = {key: values[0] for key, values in CHOICES.items()}
+    for word in text.split("+"):
+        keys = [key for key, values in CHOICES.items() if word in values]
+        if not keys:
+            words = ", ".join(word for values in CHOICES.values() for word in values)
+            raise argparse.ArgumentTypeError(f"'{word}' is unknown; expected some of {words}, joined by +")
+        chosen[keys[0]] = word
+    return chosen
 
 
-arguments = parse_arguments()
-allocator = preload(arguments.allocator)
+parser = argparse.ArgumentParser(allow_abbrev=False)
+what = parser.add_mutually_exclusive_group(required=True)
+what.add_argument("--config", type=json.loads, help="the shapes as JSON, by the letters of this file's legend")
+what.add_argument("--check", metavar="FOLDER", help="compare with a golden.json of test/fixtures/qwen2 and leave")
+parser.add_argument("--variant", type=variant, default="eager")
+parser.add_argument("--warmup", type=int, default=5, help="steps before the first answer; they are training steps")
+parser.add_argument("--threads", type=int, default=os.cpu_count())
+arguments = parser.parse_args()
+chosen = arguments.variant
+chosen |= restart_with(arguments.threads, chosen["allocator"], chosen["openmp"], chosen["binding"])
 
-import numpy as np  # noqa: E402  (after the restart: importing torch takes seconds)
-import torch  # noqa: E402
+import torch  # noqa: E402  (after the restart: importing torch takes seconds)
 import torch.nn.functional as F  # noqa: E402
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Numbers from a formula
-
-
-def hashed(name, count):
-    """uint32 of `count` consecutive indices: lowbias32(fnv1a32(name) + i), all modulo 2^32."""
-    seed = 0x811C9DC5
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 0x01000193) & 0xFFFFFFFF
-    x = np.arange(count, dtype=np.uint32) + np.uint32(seed)
-    x ^= x >> np.uint32(16)
-    x *= np.uint32(0x7FEB352D)
-    x ^= x >> np.uint32(15)
-    x *= np.uint32(0x846CA68B)
-    return x ^ (x >> np.uint32(16))
-
-
-def make_parameter(name, shape):
-    """Named as Hugging Face names it, row-major: 0.04 * (u - 0.5) with u = hash / 2^32; norms 1 + that."""
-    values = 0.04 * (hashed(name, int(np.prod(shape))) / 2**32 - 0.5)
-    if "norm" in name:
-        values = 1 + values
-    return torch.from_numpy(values.astype(np.float32)).view(shape)
-
-
-def make_batch(c, step):
-    """Ids [B, T]: floor(V * u^3), a skewed distribution with something to learn; u of `tokens.<step>`, row-major."""
-    u = hashed(f"tokens.{step}", c["B"] * c["T"]) / 2**32
-    return torch.from_numpy(np.floor(c["V"] * (u * u * u)).astype(np.int64)).view(c["B"], c["T"])
 
 
 def shift(labels):
@@ -155,7 +117,9 @@ class Block(torch.nn.Module):
         qk = qk * cos + torch.cat((-second, first), dim=-1) * sin  # [B, T, H + K, D]
         q, k = qk.split([H, K], dim=2)
         q, k, v = (t.transpose(1, 2) for t in (q, k, v))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=H != K)  # [B, H, T, D]
+        if chosen["attention"] == "repeated":
+            k, v = (t.repeat_interleave(H // K, dim=1) for t in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=k.shape[1] != H)  # [B, H, T, D]
         x = x + F.linear(y.transpose(1, 2).reshape(B, T, C), self.o)
         h = F.rms_norm(x, (C,), self.norm2, c["eps"])
         gate, up = F.linear(h, self.gate_up).chunk(2, dim=-1)
@@ -200,10 +164,14 @@ class Trainer:
             {"params": [p for p in self.parameters if p.dim() == 1], "weight_decay": 0.0},
         ]
         self.optimizer = torch.optim.AdamW(
-            groups, lr=c["lr"], betas=c["betas"], eps=c["adam_eps"], **{arguments.optimizer: True}
+            groups, lr=c["lr"], betas=c["betas"], eps=c["adam_eps"], **{chosen["optimizer"]: True}
         )
         self.max_norm = c["max_norm"]
-        self.loss = torch.compile(self.model) if arguments.compile else self.model
+        if chosen["mode"] == "eager":
+            self.loss = self.model
+        else:
+            mode = "max-autotune" if chosen["mode"] == "autotune" else None
+            self.loss = torch.compile(self.model, mode=mode, dynamic=False)
 
     def step(self, ids, targets, lr=None):
         if lr is not None:
@@ -258,17 +226,16 @@ def main():
     torch.set_flush_denormal(True)
     if arguments.check:
         check(arguments.check)
-    c = SETTINGS | CONFIGS[arguments.config]
+    c = SETTINGS | arguments.config
     shapes = parameter_shapes(c)
     trainer = Trainer(c, {name: make_parameter(name, shape) for name, shape in shapes.items()})
-    tokens = c["B"] * c["T"]
     done = 0
 
     def run(count):
         nonlocal done
         seconds, losses, norms = [], [], []
         for _ in range(count):
-            ids = make_batch(c, done)
+            ids = make_tokens(f"tokens.{done}", (c["B"], c["T"]), c["V"])
             targets = shift(ids)
             start = time.perf_counter()
             loss, norm = trainer.step(ids, targets)
@@ -276,40 +243,17 @@ def main():
             losses.append(loss)
             norms.append(norm)
             done += 1
-        return {"steps": count, "seconds": seconds, "loss": losses[-1] if losses else None, "losses": losses,
-                "grad_norms": norms}  # fmt: skip
-
-    def answer(value):
-        print(json.dumps(value), flush=True)
+        return {"steps": count, "seconds": seconds, "losses": losses, "grad_norms": norms}
 
     about = {
         "contender": "pytorch",
         "version": torch.__version__,
-        "mode": "compile" if arguments.compile else "eager",
-        "optimizer": arguments.optimizer,
-        "allocator": allocator,
+        **chosen,
         "threads": torch.get_num_threads(),
-        "config": arguments.config,
-        "parameters": sum(int(np.prod(shape)) for shape in shapes.values()),
-        "tokens_per_step": tokens,
+        "parameters": sum(tensor.numel() for tensor in trainer.parameters),
+        "tokens_per_step": c["B"] * c["T"],
     }
-    warmup = run(arguments.warmup)
-    answer({"ready": True, **about, "warmup": warmup})
-    if arguments.steps is not None:
-        result = run(arguments.steps)
-        median = statistics.median(result["seconds"])
-        answer({**result, "median_seconds": median, "tokens_per_second": tokens / median})
-        return
-    for line in sys.stdin:
-        match line.split():
-            case ["run", count] if count.isdigit():
-                answer(run(int(count)))
-            case ["quit"]:
-                return
-            case []:
-                pass
-            case _:
-                answer({"error": f"unknown command {line.strip()!r}; expected 'run N' or 'quit'"})
+    serve({**about, "warmup": run(arguments.warmup)}, run)
 
 
 if __name__ == "__main__":

@@ -1,47 +1,37 @@
 /**
  * @file How fast is a training step (forward, backward, clipping, AdamW)? Our engines against PyTorch:
  *
- *     npm run bench -- --python path/to/python      configurations A and B; --configs ABC for all
+ *     npm run bench -- --python path/to/python
  *
- * Every contender is a process of its own (bench/contender.ts, bench/pytorch.py) that starts from the same weights, and
- * gets the machine in turn for a few steps, round after round, so that a change of the machine's speed meets all of
- * them. What counts are medians, and the ratio to PyTorch within a round. The losses of all must agree: a fast step
- * that computes something else does not count, and fails.
+ * Every contender is a process of its own (bench/contender.ts, bench/pytorch.py) that starts from the same weights; they
+ * take turns (bench/contenders.ts). What counts are medians, and the ratio to the best PyTorch contender within a round.
+ * The losses of all must agree: a fast step that computes something else does not count, and fails. The share of the
+ * peak is the step's matrix products (bench/configs.ts) at the highest speed that any product had here, in float32.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { Command } from "commander";
-import { main, parse, wholeNumber } from "../src/cli/options.ts";
+import { main, parse } from "../src/cli/options.ts";
 import { ENGINES } from "../src/engine/engine.ts";
-import { UserError } from "../src/util/assert.ts";
+import { CONFIGS, describeConfig, flopsOfStep, productsOfStep, toPython } from "./configs.ts";
+import { type Contender, here, ours, type Race, race, startContender, type Turn } from "./contenders.ts";
+import { benchCommand, namesOf, numberOf, pythonOf } from "./options.ts";
+import { describeMachine, printTable, save, showBytes, showInterval } from "./output.ts";
+import { type Interval, median, medianInterval, quantile } from "./statistics.ts";
 
 /** Losses of the same step may differ by this much. */
 const TOLERANCE = 1e-3;
+/** A process that waits may take this share of a core. */
+const IDLE = 0.03;
+/** An engine must be warm by then; torch.compile may take minutes. */
+const START_SECONDS = { engine: 90, pytorch: 600 };
+const WARMUP_SECONDS = 20;
+/** Square products beside the model's own; larger ones are no faster. */
+const LARGE = [1024, 2048, 3072].map((n) => [n, n, n]);
+/** What --pytorch tune compares. */
+const TUNE = ["eager", "compile", "autotune"].flatMap((mode) =>
+  ["", "+tcmalloc", "+system", "+foreach", "+repeated", "+iomp", "+bound"].map((other) => mode + other),
+);
 
-const DESCRIPTION: Record<string, string> = {
-  A: "vocabulary 4096, width 256, 4 layers, 8 x 128 tokens",
-  B: "vocabulary 2048, width 128, 4 layers, 8 x 128 tokens",
-  C: "vocabulary 8192, width 512, 6 layers, 4 x 256 tokens",
-};
-
-interface Turn {
-  seconds: number[];
+interface StepTurn extends Turn {
   losses: number[];
-}
-
-interface Contender {
-  name: string;
-  /** What it says about itself: versions, threads, number of parameters. */
-  about: Record<string, unknown>;
-  tokensPerStep: number;
-  warmup: Turn;
-  run(steps: number): Promise<Turn>;
-  /** Highest resident memory so far; null where the system does not say. */
-  peakBytes(): number | null;
-  quit(): void;
 }
 
 interface Row {
@@ -49,227 +39,226 @@ interface Row {
   about: Record<string, unknown>;
   steps: number;
   medianSeconds: number;
+  quartiles: [number, number];
   tokensPerSecond: number;
-  /** PyTorch's median over ours in each round: 2 is twice as fast. */
-  ratio: { median: number; lowest: number; highest: number } | null;
+  /** The best PyTorch contender's median over this one's in each round: 2 is twice as fast. */
+  ratio: Interval | null;
+  /** Matrix products per second over the highest measured; null without a measurement. */
+  shareOfPeak: number | null;
   peakBytes: number | null;
   largestLossDifference: number;
+  idleLoad: number;
   secondsByRound: number[][];
 }
 
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-
-/** Starts a process that speaks pytorch.py's protocol. @throws Error with the last thing it said when it does not start. */
-async function startContender(name: string, command: string, args: string[]): Promise<Contender> {
-  const child: ChildProcess = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
-  let said = "";
-  child.stderr!.on("data", (data) => {
-    said = `${said}${data}`.slice(-4000);
-  });
-  child.stdin!.on("error", () => {}); // a process that died says why on stderr
-  const ended = new Promise<never>((_, reject) => {
-    child.on("error", (error) => reject(error));
-    child.on("close", (code) => reject(new Error(said.trim().split("\n").at(-1) || `it ended with exit code ${code}`)));
-  });
-  ended.catch(() => {}); // noticed by whoever waits for an answer
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
-  const answer = async () => {
-    const next = await Promise.race([lines.next(), ended]);
-    return next.done ? await ended : JSON.parse(next.value);
-  };
-  const { warmup, ready: _, tokens_per_step, ...about } = await answer();
-  return {
-    name,
-    about,
-    tokensPerStep: tokens_per_step,
-    warmup,
-    run: (steps) => {
-      child.stdin!.write(`run ${steps}\n`);
-      return answer();
-    },
-    peakBytes: () => {
-      try {
-        const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
-        return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024;
-      } catch {
-        return null;
-      }
-    },
-    quit: () => child.stdin!.end("quit\n"),
-  };
+interface Options {
+  configs: string[];
+  engines?: string[];
+  pytorch: string;
+  rounds: number;
+  steps: number;
+  turnSeconds: number;
+  warmup: number;
+  slowest: number;
+  python?: string;
+  quick?: boolean;
+  save?: boolean;
 }
 
-const median = (values: number[]) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
-
-/** `rounds` turns each, the first of a round rotating. A turn has as many steps as fit `turnSeconds`, at most `steps`. */
-async function race(contenders: Contender[], rounds: number, steps: number, turnSeconds: number): Promise<Turn[][]> {
-  const turns: Turn[][] = contenders.map(() => []);
-  const length = contenders.map(({ warmup }) => {
-    const fit = Math.floor(turnSeconds / warmup.seconds.at(-1)!);
-    return Math.min(steps, Math.max(1, fit));
-  });
-  for (let round = 0; round < rounds; round++)
-    for (let i = 0; i < contenders.length; i++) {
-      const c = (i + round) % contenders.length;
-      process.stderr.write(`round ${round + 1} of ${rounds}: ${contenders[c].name}, ${length[c]} steps\n`);
-      turns[c].push(await contenders[c].run(length[c]));
-    }
-  return turns;
-}
-
-function rowsOf(contenders: Contender[], turns: Turn[][]): Row[] {
-  const losses = contenders.map((c, i) => [...c.warmup.losses, ...turns[i].flatMap((turn) => turn.losses)]);
-  const pytorch = contenders.findIndex(({ name }) => name === "pytorch");
-  const reference = Math.max(0, pytorch);
-  return contenders.map(({ name, about, tokensPerStep, peakBytes }, i) => {
-    const secondsByRound = turns[i].map(({ seconds }) => seconds);
-    const medianSeconds = median(secondsByRound.flat());
-    const ratios = turns[i].map(({ seconds }, r) => median(turns[Math.max(0, pytorch)][r].seconds) / median(seconds));
-    const common = losses[i].slice(0, losses[reference].length);
-    const differences = common.map((loss, step) => Math.abs(loss - losses[reference][step]));
+function rowsOf(letter: string, contenders: Contender<StepTurn>[], { turns, idleLoad }: Race<StepTurn>): Row[] {
+  const { batchSize, sequenceLength } = CONFIGS[letter];
+  const seconds = turns.map((own) => own.flatMap((turn) => turn.seconds));
+  const losses = contenders.map((c, i) => [...c.about.warmup.losses, ...turns[i].flatMap((turn) => turn.losses)]);
+  const pytorch = contenders.flatMap(({ about }, i) => (about.contender === "pytorch" ? [i] : []));
+  const best = pytorch.sort((a, b) => median(seconds[a]) - median(seconds[b])).at(0);
+  const reference = losses[best ?? 0];
+  return contenders.map(({ name, about, peakBytes }, i) => {
+    const { warmup: _, ...rest } = about;
+    const differences = losses[i].slice(0, reference.length).map((loss, step) => Math.abs(loss - reference[step]));
+    const ratio = (of: number) =>
+      turns[i].map((turn, round) => median(turns[of][round].seconds) / median(turn.seconds));
     return {
       contender: name,
-      about,
-      steps: secondsByRound.flat().length,
-      medianSeconds,
-      tokensPerSecond: tokensPerStep / medianSeconds,
-      ratio: pytorch < 0 ? null : { median: median(ratios), lowest: Math.min(...ratios), highest: Math.max(...ratios) },
+      about: rest,
+      steps: seconds[i].length,
+      medianSeconds: median(seconds[i]),
+      quartiles: [quantile(seconds[i], 0.25), quantile(seconds[i], 0.75)],
+      tokensPerSecond: (batchSize * sequenceLength) / median(seconds[i]),
+      ratio: best === undefined ? null : medianInterval(ratio(best)),
+      shareOfPeak: null,
       peakBytes: peakBytes(),
       largestLossDifference: differences.some(Number.isNaN) ? Number.NaN : Math.max(...differences),
-      secondsByRound,
+      idleLoad: idleLoad[i],
+      secondsByRound: turns[i].map((turn) => turn.seconds),
     };
   });
 }
 
-function printTable(letter: string, rows: Row[], missing: Record<string, string>) {
+function print(letter: string, rows: Row[], missing: Record<string, string>) {
   const millions = (Number(rows[0].about.parameters) / 1e6).toFixed(2);
-  console.log(`\n${letter}: ${millions}M parameters: ${DESCRIPTION[letter]}`);
+  const gflop = (flopsOfStep(CONFIGS[letter]) / 1e9).toFixed(1);
+  console.log(`\n${letter}: ${millions}M parameters: ${describeConfig(CONFIGS[letter])}, ${gflop} GFLOP a step`);
+  const ms = (seconds: number) => (seconds * 1000).toFixed(1);
   const cells = rows.map((row) => [
     row.contender,
-    `${(row.medianSeconds * 1000).toFixed(1)} ms`,
+    `${ms(row.medianSeconds)} ms`,
+    `${ms(row.quartiles[0])} to ${ms(row.quartiles[1])}`,
     `${Math.round(row.tokensPerSecond)}`,
-    row.ratio
-      ? `${row.ratio.median.toFixed(2)} (${row.ratio.lowest.toFixed(2)} to ${row.ratio.highest.toFixed(2)})`
-      : "-",
-    row.peakBytes ? `${Math.round(row.peakBytes / 2 ** 20)} MiB` : "-",
+    row.ratio ? showInterval(row.ratio) : "-",
+    row.shareOfPeak === null ? "-" : `${(100 * row.shareOfPeak).toFixed(0)} %`,
+    showBytes(row.peakBytes),
     row.largestLossDifference.toExponential(0),
     `${row.steps}`,
   ]);
-  const table = [["contender", "step", "tokens/s", "x PyTorch", "peak memory", "loss differs", "steps"], ...cells];
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-  for (const row of table)
-    console.log(row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join("  "));
+  const head = [
+    "contender",
+    "step",
+    "quartiles",
+    "tokens/s",
+    "x best PyTorch",
+    "of peak",
+    "peak memory",
+    "loss differs",
+  ];
+  printTable([[...head, "steps"], ...cells]);
   for (const [name, reason] of Object.entries(missing)) console.log(`${name}: NOT MEASURED: ${reason}`);
+  const fail = (message: string) => {
+    console.log(`${letter}: ${message}`);
+    process.exitCode = 1;
+  };
+  for (const { contender, largestLossDifference, idleLoad } of rows) {
+    if (!(largestLossDifference <= TOLERANCE))
+      fail(`${contender}'s losses differ by ${largestLossDifference}, expected at most ${TOLERANCE}`);
+    if (idleLoad > IDLE)
+      fail(`${contender} took ${(100 * idleLoad).toFixed(0)} % of a core while others had their turn: no fair times`);
+  }
+}
+
+/** The contenders of one configuration, timed. `slow`: engines that a smaller configuration has shown to be too slow. */
+async function measure(letter: string, options: Options, slow: Map<string, string>) {
+  const contenders: Contender<StepTurn>[] = [];
+  const missing: Record<string, string> = {};
+  const start = async (name: string, program: [string, string[]], limit: number, remedy: string) => {
+    process.stderr.write(`${letter}: ${name} warms up\n`);
+    try {
+      const contender = await startContender<StepTurn>(name, program, limit);
+      const seconds = contender.about.warmup.seconds.at(-1)!;
+      if (seconds <= options.slowest) return void contenders.push(contender);
+      contender.quit();
+      missing[name] = `${seconds.toFixed(1)} s a step; --slowest allows ${options.slowest} s`;
+      slow.set(name, `${missing[name]}, exceeded at ${letter}`);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      missing[name] = `${code ? `cannot be started (${code})` : message}; ${remedy}`;
+      slow.set(name, `${missing[name]} (at ${letter})`);
+    }
+    process.stderr.write(`${letter}: ${name} NOT MEASURED: ${missing[name]}\n`);
+  };
+  const variants = options.pytorch === "tune" ? TUNE : options.pytorch.split(",").filter((name) => name !== "none");
+  for (const variant of variants) {
+    const args = [here("pytorch.py"), "--config", toPython(CONFIGS[letter]), "--variant", variant];
+    const python: [string, string[]] = [pythonOf(options.python), [...args, "--warmup", `${options.warmup}`]];
+    await start(`pytorch ${variant}`, python, START_SECONDS.pytorch, "see --help for the Python that it needs");
+  }
+  for (const engine of options.engines ?? ENGINES) {
+    if (slow.has(engine)) missing[engine] = slow.get(engine)!;
+    else {
+      const program = ours("contender.ts", engine, letter, `${options.warmup}`, `${WARMUP_SECONDS}`);
+      await start(engine, program, START_SECONDS.engine, "see marco env");
+    }
+  }
+  if (contenders.length === 0) throw new Error(`${letter}: no contender starts: ${Object.values(missing).join("; ")}`);
+  const { rounds, steps: most, turnSeconds } = options;
+  const rows = rowsOf(letter, contenders, await race(contenders, { rounds, most, turnSeconds }));
+  for (const contender of contenders) contender.quit();
+  return { rows, missing };
+}
+
+interface Peak {
+  flopsPerSecond: number;
+  /** The highest FLOP/s of each side and shape [m, n, k]. */
+  sides: Record<string, { shape: number[]; flopsPerSecond: number }[]>;
+}
+
+/** The highest speed of any matrix product here, large or of the models themselves, on either side. */
+async function measurePeak(letters: string[], python: string, rounds: number): Promise<Peak> {
+  const own = letters.flatMap((letter) =>
+    productsOfStep(CONFIGS[letter])
+      .sort((a, b) => b.m * b.n * b.k - a.m * a.n * a.k)
+      .slice(0, 3)
+      .map(({ m, n, k }) => [m, n, k]),
+  );
+  const shapes = [...LARGE, ...own];
+  const contenders: Contender<Turn & { flops: number[] }>[] = [];
+  const list = JSON.stringify(shapes);
+  for (const [name, program] of [
+    ["pytorch", [python, [here("products.py"), list]]],
+    ["onnx", ours("products.ts", list)],
+  ] as [string, [string, string[]]][]) {
+    try {
+      contenders.push(await startContender(name, program, START_SECONDS.engine));
+    } catch (error) {
+      console.log(`matrix products of ${name}: NOT MEASURED: ${(error as Error).message}`);
+    }
+  }
+  const { turns } = await race(contenders, { rounds, most: 1, turnSeconds: 1 });
+  for (const contender of contenders) contender.quit();
+  const sides: Peak["sides"] = {};
+  contenders.forEach(({ name }, i) => {
+    sides[name] = shapes.map((shape, s) => {
+      return { shape, flopsPerSecond: Math.max(...turns[i].map(({ flops }) => flops[s])) };
+    });
+  });
+  const all = Object.values(sides).flatMap((side) => side.map(({ flopsPerSecond }) => flopsPerSecond));
+  return { flopsPerSecond: Math.max(...all), sides };
+}
+
+function printPeak({ sides, flopsPerSecond }: Peak) {
+  console.log(`\nmatrix products, float32: ${(flopsPerSecond / 1e9).toFixed(0)} GFLOP/s at most`);
+  const names = Object.keys(sides);
+  const rows = (sides[names[0]] ?? []).map(({ shape: [m, n, k] }, s) => [
+    `[${m}, ${k}] [${k}, ${n}]`,
+    ...names.map((name) => (sides[name][s].flopsPerSecond / 1e9).toFixed(0)),
+  ]);
+  printTable([["GFLOP/s", ...names], ...rows]);
 }
 
 await main(async () => {
-  const command = new Command("bench")
-    .description("Times a full training step of our engines, in turn with PyTorch.")
-    .option("--configs <letters>", "which of A, B and C", "AB")
-    .option("--engines <names>", `which of ${ENGINES.join(",")}`, "onnx,wasm")
-    .option("--rounds <number>", "turns of each contender", wholeNumber("--rounds", 1), 7)
-    .option("--steps <number>", "most steps of a turn", wholeNumber("--steps", 1), 20)
+  const command = benchCommand("bench", "Times a full training step of our engines, in turn with PyTorch.")
+    .option("--configs <letters>", "which of A,B,C,D", namesOf("--configs", Object.keys(CONFIGS)), ["A", "B", "C", "D"])
     .option(
-      "--turn-seconds <number>",
-      "longest turn: slow contenders make fewer steps",
-      wholeNumber("--turn-seconds", 1),
+      "--engines <names>",
+      `which of ${ENGINES.join(",")} (default: all that start)`,
+      namesOf("--engines", ENGINES),
+    )
+    .option("--pytorch <variants>", "see bench/pytorch.py; or 'none', or 'tune' for all settings", "eager,compile")
+    .option("--rounds <number>", "turns of each contender", numberOf("--rounds", 1), 7)
+    .option("--steps <number>", "most steps of a turn", numberOf("--steps", 1), 20)
+    .option("--turn-seconds <number>", "longest turn, of one step at least", numberOf("--turn-seconds", 1), 4)
+    .option(
+      "--warmup <number>",
+      `steps before the first round, ${WARMUP_SECONDS} s at most`,
+      numberOf("--warmup", 1),
       5,
     )
-    .option("--warmup <number>", "steps before the first round", wholeNumber("--warmup", 1), 5)
-    .option("--python <path>", "a Python with torch (default: $MARCO_PYTHON or python3)")
-    .option("--eager", "PyTorch without torch.compile")
-    .option("--save", "write bench/results/<date>-<cpu>.json");
-  const options = parse<{
-    configs: string;
-    engines: string;
-    rounds: number;
-    steps: number;
-    turnSeconds: number;
-    warmup: number;
-    python?: string;
-    eager?: boolean;
-    save?: boolean;
-  }>(command, process.argv);
-  const letters = [...new Set(options.configs.toUpperCase())];
-  const engines = [...new Set(options.engines.split(","))];
-  const wrong = letters.find((letter) => !(letter in DESCRIPTION));
-  if (wrong !== undefined || letters.length === 0)
-    throw new UserError(`--configs ${options.configs}: expected some of the letters A, B and C, e.g. AB`);
-  const unknown = engines.find((engine) => !(ENGINES as readonly string[]).includes(engine));
-  if (unknown !== undefined)
-    throw new UserError(`--engines ${options.engines}: no engine '${unknown}'; expected some of ${ENGINES.join(",")}`);
+    .option("--slowest <seconds>", "leave out an engine whose step takes longer", numberOf("--slowest", 1), 5)
+    .option("--quick", "2 rounds of 3 steps: does it run? its numbers mean nothing");
+  const options = parse<Options>(command, process.argv);
+  if (options.quick) Object.assign(options, { rounds: 2, steps: 3, turnSeconds: 2, warmup: 2 });
 
-  const python = options.python ?? process.env.MARCO_PYTHON ?? "python3";
-  const cpu = cpus()[0]?.model ?? "unknown";
-  const load = loadavg()[0];
-  console.log(`${cpu} · ${availableParallelism()} threads · node ${process.versions.node} · load ${load.toFixed(1)}`);
-  if (load > 0.5) console.log("the machine is busy: wait for a load below 0.5, or do not believe the numbers");
-
-  const configs: Record<string, { rows: Row[]; missing: Record<string, string> }> = {};
+  const machine = describeMachine();
+  const letters = options.configs.sort((a, b) => flopsOfStep(CONFIGS[a]) - flopsOfStep(CONFIGS[b]));
+  const peak = await measurePeak(letters, pythonOf(options.python), options.quick ? 1 : 3);
+  printPeak(peak);
+  const configs: Record<string, { flops: number; rows: Row[]; missing: Record<string, string> }> = {};
+  const slow = new Map<string, string>();
   for (const letter of letters) {
-    const contenders: Contender[] = [];
-    const missing: Record<string, string> = {};
-    const start = async (name: string, program: string, args: string[], remedy: string) => {
-      process.stderr.write(`${letter}: ${name} warms up\n`);
-      try {
-        contenders.push(await startContender(name, program, args));
-      } catch (error) {
-        const { code, message } = error as NodeJS.ErrnoException;
-        missing[name] = `${code ? `cannot be started (${code})` : message}; ${remedy}`;
-        process.stderr.write(`${letter}: ${name} NOT MEASURED: ${missing[name]}\n`);
-      }
-    };
-    const script = [here("pytorch.py"), "--config", letter, "--warmup", `${options.warmup}`];
-    await start(
-      "pytorch",
-      python,
-      options.eager ? [...script, "--eager"] : script,
-      "--python names a Python with bench/requirements.txt; --eager needs no C++ compiler",
-    );
-    for (const engine of engines) {
-      const args = ["--import", "tsx", here("contender.ts"), engine, letter, `${options.warmup}`];
-      await start(engine, process.execPath, args, "see marco env");
-    }
-    if (contenders.length === 0) throw new Error(`${letter}: no contender starts`);
-    const turns = await race(contenders, options.rounds, options.steps, options.turnSeconds);
-    const rows = rowsOf(contenders, turns);
-    for (const contender of contenders) contender.quit();
-    printTable(letter, rows, missing);
-    for (const row of rows)
-      if (!(row.largestLossDifference <= TOLERANCE)) {
-        console.log(
-          `${letter}: ${row.contender}'s losses differ by ${row.largestLossDifference}, expected at most ${TOLERANCE}`,
-        );
-        process.exitCode = 1;
-      }
-    configs[letter] = { rows, missing };
+    const { rows, missing } = await measure(letter, options, slow);
+    const flops = flopsOfStep(CONFIGS[letter]);
+    for (const row of rows) row.shareOfPeak = flops / row.medianSeconds / peak.flopsPerSecond;
+    print(letter, rows, missing);
+    configs[letter] = { flops, rows, missing };
   }
-
-  if (options.save) {
-    const slug = cpu
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, "-")
-      .replace(/^-|-$/g, "");
-    const date = new Date().toISOString().slice(0, 10);
-    const file = here(`results/${date}-${slug}.json`);
-    const { dependencies } = JSON.parse(readFileSync(here("../package.json"), "utf8"));
-    const machine = {
-      cpu,
-      threads: availableParallelism(),
-      memoryBytes: totalmem(),
-      platform: `${process.platform} ${process.arch}`,
-      node: process.versions.node,
-      loadBefore: load,
-      loadAfter: loadavg()[0],
-    };
-    const { rounds, steps, turnSeconds, warmup, eager = false } = options;
-    const settings = { rounds, steps, turnSeconds, warmup, eager };
-    mkdirSync(here("results"), { recursive: true });
-    writeFileSync(file, `${JSON.stringify({ date, machine, dependencies, settings, configs }, null, 1)}\n`);
-    console.log(`\nwritten: bench/results/${date}-${slug}.json`);
-  }
+  const { save: saved, python: _, ...settings } = options;
+  if (saved) save("", machine, { settings, peak, configs });
 });
