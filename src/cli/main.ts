@@ -45,8 +45,8 @@ await main(async () => {
 
 async function works(name: string): Promise<string> {
   try {
-    await startEngine(name);
-    return "works";
+    const { reason } = await startEngine(name);
+    return reason.replace("asked for with --engine", "works"); // ", on" the device, where there is a choice
   } catch (error) {
     if (error instanceof UserError)
       return /cannot start here \((.*)\); leave/.exec(error.message)?.[1] ?? error.message;

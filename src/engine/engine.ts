@@ -12,7 +12,7 @@ import type { TypedArray } from "./lazy/graph.ts";
 import "./lazy/kernels.ts";
 
 /** In the order in which "auto" tries them. */
-export const ENGINES = ["cuda", "onnx", "tensorflow", "wasm", "cpu"] as const;
+export const ENGINES = ["cuda", "onnx", "webgpu", "tensorflow", "wasm", "cpu"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export interface Engine {
@@ -35,19 +35,19 @@ export async function startEngine(name: string = "auto", options: EngineOptions 
     if (!(ENGINES as readonly string[]).includes(name))
       throw new UserError(`--engine ${name}: no such engine; expected auto, ${ENGINES.join(", ")}`);
     try {
-      await START[name as EngineName](options);
+      const device = await START[name as EngineName](options, false);
+      return { name: name as EngineName, reason: `asked for with --engine${device ? `, on ${device}` : ""}` };
     } catch (error) {
       throw new UserError(
         `--engine ${name}: cannot start here (${reasonOf(error)}); leave --engine out to choose one that can`,
       );
     }
-    return { name: name as EngineName, reason: "asked for with --engine" };
   }
   const failures: string[] = [];
   for (const candidate of ENGINES) {
     try {
-      await START[candidate](options);
-      const why = ["the fastest that starts here", ...failures].join("; ");
+      const device = await START[candidate](options, true);
+      const why = [`the fastest that starts here${device ? `, on ${device}` : ""}`, ...failures].join("; ");
       return { name: candidate, reason: why };
     } catch (error) {
       failures.push(`${candidate}: ${reasonOf(error)}`);
@@ -58,7 +58,8 @@ export async function startEngine(name: string = "auto", options: EngineOptions 
 
 const reasonOf = (error: unknown) => String(error instanceof Error ? error.message : error).split("\n")[0];
 
-const START: Record<EngineName, (options: EngineOptions) => Promise<void>> = {
+/** Starts an engine and returns its device's name where there is a choice. `auto`: nobody asked for this one. */
+const START: Record<EngineName, (options: EngineOptions, auto: boolean) => Promise<string | undefined>> = {
   cuda: async () => (await import("./tensorflow.ts")).startTensorflow("@tensorflow/tfjs-node-gpu"),
   onnx: async ({ onnxSession }) => {
     if (!tf.findBackend("onnx")) {
@@ -67,21 +68,22 @@ const START: Record<EngineName, (options: EngineOptions) => Promise<void>> = {
       executor.check();
       tf.registerBackend("onnx", () => new LazyBackend(executor));
     }
-    await use("onnx");
+    return use("onnx");
   },
+  webgpu: async (_, auto) => (await import("./webgpu.ts")).startWebgpu(auto),
   tensorflow: async () => (await import("./tensorflow.ts")).startTensorflow("@tensorflow/tfjs-node"),
   wasm: async () => {
     await import("@tensorflow/tfjs-backend-wasm");
-    await use("wasm");
+    return use("wasm");
   },
   cpu: async () => {
     tf.env().set("PROD", true); // silences the advice to install tfjs-node
     await import("@tensorflow/tfjs-backend-cpu");
-    await use("cpu");
+    return use("cpu");
   },
 };
 
-async function use(backend: string) {
+async function use(backend: string): Promise<undefined> {
   if (!(await tf.setBackend(backend))) throw new Error(`TensorFlow.js could not start its ${backend} backend`);
   await tf.ready();
 }

@@ -42,7 +42,7 @@ interface NodeBackend {
 }
 
 /** Makes libtensorflow TensorFlow.js' backend. @throws Error that says what is missing and how to get it. */
-export async function startTensorflow(name: TensorflowPackage, machine: Machine = here): Promise<void> {
+export async function startTensorflow(name: TensorflowPackage, machine: Machine = here): Promise<undefined> {
   const gpu = name.endsWith("-gpu");
   if (gpu && !machine.hasNvidia()) throw new Error("no NVIDIA GPU on this machine");
   if (!tf.findBackend("tensorflow")) await load(name, machine);

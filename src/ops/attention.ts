@@ -64,7 +64,8 @@ const toHeads = (x: tf.Tensor, heads: number) =>
 /** [B, K, S, D] -> [B, K·times, S, D], each head repeated contiguously (repeat_interleave). */
 function repeatHeads(x: tf.Tensor, times: number): tf.Tensor {
   const [batch, heads, length, headDim] = x.shape;
-  const wide = tf.broadcastTo(tf.expandDims(x, 2), [batch, heads, times, length, headDim]);
+  const rows = tf.reshape(x, [batch * heads, 1, length * headDim]); // rank 3: stock WebGPU cannot tile rank 5
+  const wide = tf.broadcastTo(rows, [batch * heads, times, length * headDim]);
   return tf.reshape(wide, [batch, heads * times, length, headDim]);
 }
 

@@ -23,13 +23,14 @@ export function rope(x: tf.Tensor, cos: tf.Tensor, sin: tf.Tensor, heads: number
   assertShape(cos, [batch, length, half], "rope cos");
   assertShape(sin, [batch, length, half], "rope sin");
   if (hasKernel("Rope")) return runKernel("Rope", { x, cos, sin }, { heads });
-  const split = tf.reshape(x, [batch, length, heads, 2, half]);
-  const a = tf.slice(split, [0, 0, 0, 0, 0], [-1, -1, -1, 1, -1]); // [B, T, H, 1, D/2]
-  const b = tf.slice(split, [0, 0, 0, 1, 0], [-1, -1, -1, 1, -1]);
-  const c = tf.reshape(cos, [batch, length, 1, 1, half]);
-  const s = tf.reshape(sin, [batch, length, 1, 1, half]);
+  const rows = batch * length; // rank 4: the stock WebGPU backend cannot pad rank 5, which the slice's gradient does
+  const split = tf.reshape(x, [rows, heads, 2, half]);
+  const a = tf.slice(split, [0, 0, 0, 0], [-1, -1, 1, -1]); // [B·T, H, 1, D/2]
+  const b = tf.slice(split, [0, 0, 1, 0], [-1, -1, 1, -1]);
+  const c = tf.reshape(cos, [rows, 1, 1, half]);
+  const s = tf.reshape(sin, [rows, 1, 1, half]);
   const rotated = [tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))];
-  return tf.reshape(tf.concat(rotated, 3), [batch, length, width]);
+  return tf.reshape(tf.concat(rotated, 2), [batch, length, width]);
 }
 
 registerLazyKernel("Rope", ({ x, cos, sin }, { heads }) => ({
