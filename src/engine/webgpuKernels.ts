@@ -1,7 +1,11 @@
 /**
- * @file Sine and cosine for the stock WebGPU backend. WGSL's own may be wrong by 2^-11 (WGSL section 15.7.4, "Concrete
- * floating point accuracy"; SwiftShader is, by 4e-4), which rotary embeddings carry into every logit. These are the
- * textbook ones: take n quarter turns off in three exact parts (Cody & Waite), then Cephes' polynomials on [-π/4, π/4].
+ * @file Kernels of the stock WebGPU backend that are wrong where training uses them.
+ *
+ * AddN reads all its inputs in one shader, of which a device allows eight by default: a sum of more is refused.
+ *
+ * Sin and Cos are WGSL's own, which may be wrong by 2^-11 (WGSL, "Floating Point Accuracy"; SwiftShader's are, by 4e-4);
+ * rotary embeddings carry that into every logit. These are the textbook ones: take n quarter turns off in three exact
+ * parts (Cody & Waite), then Cephes' polynomials on [-π/4, π/4].
  */
 import * as tf from "@tensorflow/tfjs-core";
 
@@ -26,14 +30,14 @@ function sine(x: tf.Tensor, shift: number): tf.Tensor {
   return tf.mul(sign, tf.add(tf.mul(odd, cos), tf.mul(tf.sub(1, odd), sin)));
 }
 
-for (const [kernelName, shift] of [
-  ["Sin", 0],
-  ["Cos", 1],
-] as const) {
+function replace(kernelName: string, compute: (inputs: tf.Tensor[]) => tf.Tensor) {
   tf.unregisterKernel(kernelName, "webgpu");
   tf.registerKernel({
     kernelName,
     backendName: "webgpu",
-    kernelFunc: ({ inputs }) => tf.tidy(() => sine(inputs.x as tf.Tensor, shift)),
+    kernelFunc: ({ inputs }) => tf.tidy(() => compute(Object.values(inputs) as tf.Tensor[])),
   });
 }
+replace("Sin", ([x]) => sine(x, 0));
+replace("Cos", ([x]) => sine(x, 1));
+replace("AddN", ([first, ...rest]) => rest.reduce<tf.Tensor>((sum, x) => tf.add(sum, x), tf.clone(first)));

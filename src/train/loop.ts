@@ -43,6 +43,9 @@ export type NonFinite = (typeof NON_FINITE)[number];
 /** Steps that may be skipped for a non-finite gradient before training stops. */
 const MAX_SKIPPED = 10;
 
+/** Lets signals and timers in; browsers have no setImmediate. */
+const later: (resume: (value: unknown) => void) => void = globalThis.setImmediate ?? setTimeout;
+
 /** Marks an input that is the sum over the step's earlier micro-batches. */
 const SUM = "sum of ";
 
@@ -105,7 +108,7 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
       tf.dispose([batch, outputs]);
       outputs = {};
       onStep?.(step, (step + 1) * tokensPerStep, metrics, skipped);
-      await new Promise(setImmediate); // lets signals and timers in: a step itself is synchronous on the lazy engines
+      await new Promise((resolve) => later(resolve)); // a step itself is synchronous on the lazy engines
     }
   } finally {
     tf.dispose([batch, outputs]); // of a step that failed
