@@ -16,6 +16,8 @@ export interface Inferred {
   inputs: tf.TensorInfo[];
   attributes?: Attrs;
   outputs: Output[];
+  /** The kernel returns a list, even of one. */
+  list?: boolean;
 }
 
 const LAZY_BACKENDS = ["onnx"];
@@ -27,9 +29,9 @@ export function registerLazyKernel(
 ) {
   registerDirect(kernelName, (backend, infos, attrs) => {
     if (hasHostType(infos, attrs)) return runOnHost(kernelName, backend, infos, attrs);
-    const { inputs, attributes = {}, outputs } = infer(infos, attrs, backend);
+    const { inputs, attributes = {}, outputs, list = outputs.length > 1 } = infer(infos, attrs, backend);
     const made = backend.record(kernelName, inputs, attributes, outputs);
-    return made.length === 1 ? made[0] : made;
+    return list ? made : made[0];
   });
 }
 

@@ -47,3 +47,41 @@ function rangeValues(start: number, stop: number, step: number, dtype: tf.DataTy
   for (let i = 0; i < size; i++) values[i] = start + i * way;
   return values;
 }
+
+registerDirect("LinSpace", (backend, _, { start, stop, num }) => {
+  const values = Float32Array.from({ length: num }, (_, i) => start + (num > 1 ? (i * (stop - start)) / (num - 1) : 0));
+  return { dataId: backend.write(values, [num], "float32"), shape: [num], dtype: "float32" };
+});
+
+for (const name of "Acosh Asinh Atanh Elu Selu Relu6 Step".split(" "))
+  registerLazyKernel(name, ({ x }, attributes) => ({
+    inputs: [x],
+    attributes,
+    outputs: [{ shape: x.shape, dtype: x.dtype }],
+  }));
+registerLazyKernel("LeakyRelu", ({ x }, attributes) => ({
+  inputs: [x],
+  attributes,
+  outputs: [{ shape: x.shape, dtype: "float32" }],
+}));
+registerLazyKernel("Prelu", ({ x, alpha }) => ({
+  inputs: [x, alpha],
+  outputs: [{ shape: broadcast(x, alpha), dtype: "float32" }],
+}));
+registerLazyKernel("EluGrad", ({ dy, y }) => ({
+  inputs: [dy, y],
+  outputs: [{ shape: y.shape, dtype: "float32" }],
+}));
+for (const name of ["IsFinite", "IsInf"])
+  registerLazyKernel(name, ({ x }) => ({ inputs: [x], outputs: [{ shape: x.shape, dtype: "bool" }] }));
+for (const name of ["Mod", "BitwiseAnd"])
+  registerLazyKernel(name, ({ a, b }) => ({ inputs: [a, b], outputs: [{ shape: broadcast(a, b), dtype: a.dtype }] }));
+registerLazyKernel("FloorDiv", ({ a, b }) => ({
+  inputs: [a, b],
+  outputs: [{ shape: broadcast(a, b), dtype: "int32" }],
+}));
+registerLazyKernel("FusedBatchNorm", ({ x, mean, variance, offset, scale }, { varianceEpsilon }) => ({
+  inputs: [x, mean, variance, ...(offset ? [offset] : []), ...(scale ? [scale] : [])],
+  attributes: { varianceEpsilon, offset: !!offset, scale: !!scale },
+  outputs: [{ shape: x.shape, dtype: x.dtype }],
+}));

@@ -55,7 +55,7 @@ registerLazyKernel("SplitV", ({ x }, { numOrSizeSplits, axis }) => {
   const at = tf.util.parseAxisParam(axis, x.shape)[0];
   const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, at);
   const outputs = sizes.map((n) => ({ shape: x.shape.map((m, i) => (i === at ? n : m)), dtype: x.dtype }));
-  return { inputs: [x], attributes: { axis: at }, outputs };
+  return { inputs: [x], attributes: { axis: at }, outputs, list: true };
 });
 registerLazyKernel("Tile", ({ x }, { reps }) => ({
   inputs: [x],

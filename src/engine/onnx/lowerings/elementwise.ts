@@ -87,3 +87,67 @@ export function fill(g: GraphBuilder, value: number, node: Node): Name {
   const full = g.op("Expand", [scalar, g.int64s(shape)]);
   return dtype === "bool" ? g.cast(full, "bool") : full;
 }
+
+// --- activations and numbers -----------------------------------------------------------------------------------------
+
+const float = (g: GraphBuilder, x: Name, node: Node, i = 0) =>
+  dtypeOf(node, i) === "float32" ? x : g.cast(x, "float32");
+const negative = (g: GraphBuilder, x: Name, type: "float32" | "int32" = "float32") =>
+  g.op("Less", [x, g.scalar(0, type)]);
+const unlessNaN = (g: GraphBuilder, x: Name, y: Name) => g.op("Where", [g.op("IsNaN", [x]), x, y]);
+const EXPONENTIAL: Record<string, [alpha: number, scale: number]> = {
+  Elu: [1, 1],
+  Selu: [1.7580993408473768, 1.0507009873554805], // alpha times scale, scale
+};
+
+/** x where it is not negative, a share of it where it is. */
+const leaky = (g: GraphBuilder, x: Name, alpha: Name) => g.op("Where", [negative(g, x), g.op("Mul", [x, alpha]), x]);
+function exponential(g: GraphBuilder, x: Name, kernel: string): Name {
+  const [alpha, scale] = EXPONENTIAL[kernel];
+  const below = g.op("Mul", [g.op("Sub", [g.op("Exp", [x]), g.scalar(1)]), g.scalar(alpha)]);
+  return g.op("Where", [negative(g, x), below, scale === 1 ? x : g.op("Mul", [x, g.scalar(scale)])]);
+}
+
+for (const kernel of ["Acosh", "Asinh", "Atanh"]) registerLowering(kernel, (g, [x]) => g.op(kernel, [x]));
+for (const kernel of ["Elu", "Selu"]) registerLowering(kernel, (g, [x]) => exponential(g, x, kernel));
+registerLowering("Relu6", (g, [x], node) => {
+  const type = number(node);
+  return g.op("Min", [g.op("Max", [x, g.scalar(0, type)]), g.scalar(6, type)]);
+});
+registerLowering("Step", (g, [x], node) => {
+  const type = number(node);
+  const above = g.op("Greater", [x, g.scalar(0, type)]);
+  const step = g.op("Where", [above, g.scalar(1, type), g.scalar(attribute<number>(node, "alpha") ?? 0, type)]);
+  return type === "float32" ? unlessNaN(g, x, step) : step;
+});
+registerLowering("LeakyRelu", (g, [x], node) =>
+  leaky(g, float(g, x, node), g.scalar(attribute<number>(node, "alpha"))),
+);
+registerLowering("Prelu", (g, [x, alpha], node) => leaky(g, float(g, x, node), float(g, alpha, node, 1)));
+registerLowering("EluGrad", (g, [dy, y]) =>
+  g.op("Where", [negative(g, y), g.op("Mul", [dy, g.op("Add", [y, g.scalar(1)])]), dy]),
+);
+registerLowering("IsInf", (g, [x], node) => g.op("IsInf", [float(g, x, node)]));
+registerLowering("IsFinite", (g, [x], node) => {
+  const y = float(g, x, node);
+  return g.op("Not", [g.op("Or", [g.op("IsInf", [y]), g.op("IsNaN", [y])])]);
+});
+registerLowering("Mod", (g, [a, b], node) => {
+  // with the divisor's sign, where fmod has the dividend's
+  const mod = (x: Name) => g.op("Mod", [x, b], { fmod: { int: 1 } });
+  const rest = mod(a);
+  const same = g.op("Equal", [negative(g, a, number(node)), negative(g, b, number(node))]);
+  return g.op("Where", [same, rest, mod(g.op("Add", [rest, b]))]);
+});
+registerLowering("BitwiseAnd", (g, inputs) => g.op("BitwiseAnd", inputs));
+registerLowering("FloorDiv", (g, inputs) => {
+  const [a, b] = inputs.map((x) => g.op("Cast", [x], { to: { int: 11 } })); // float64 has every int32
+  return g.cast(g.op("Floor", [g.op("Div", [a, b])]), "int32");
+});
+registerLowering("FusedBatchNorm", (g, [x, mean, variance, ...rest], node) => {
+  const deviation = g.op("Sqrt", [g.op("Add", [variance, g.scalar(attribute(node, "varianceEpsilon"))])]);
+  const offset = attribute(node, "offset") ? rest.shift()! : null;
+  const normal = g.op("Div", [g.op("Sub", [x, mean]), deviation]);
+  const scaled = attribute(node, "scale") ? g.op("Mul", [normal, rest[0]]) : normal;
+  return offset ? g.op("Add", [scaled, offset]) : scaled;
+});
