@@ -6,6 +6,7 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { ENGINES } from "../../src/engine/engine.ts";
 import { PRESETS } from "../../src/train/presets.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-cli-"));
@@ -43,7 +44,7 @@ test("unknown preset: lists them", () => {
 });
 
 test("unknown engine: lists them", () => {
-  expect(refused("--engine", "gpu")).toBe("--engine gpu: no such engine; expected auto, onnx, wasm, cpu");
+  expect(refused("--engine", "gpu")).toBe(`--engine gpu: no such engine; expected auto, ${ENGINES.join(", ")}`);
 });
 
 test("bad seed: says what a seed is", () => {
