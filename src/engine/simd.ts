@@ -5,6 +5,7 @@
  * it is one. Arrays live in one WebAssembly.Memory, which ONNX Runtime reads and writes directly; sizes are
  * multiples of 4 (zero padding stays zero under AdamW).
  */
+import { UserError } from "../util/assert.ts";
 
 type Code = number[];
 
@@ -135,7 +136,16 @@ export interface SimdKernels {
 
 /** Memory for `bytes` bytes (it never grows, so arrays over it stay valid) and the kernels that work in it. */
 export function makeSimdMemory(bytes: number): { memory: WebAssembly.Memory; kernels: SimdKernels } {
-  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
+  const pages = Math.ceil(bytes / 65536);
+  let memory: WebAssembly.Memory;
+  try {
+    memory = new WebAssembly.Memory({ initial: pages });
+  } catch (error) {
+    const gib = (bytes / 2 ** 30).toFixed(2);
+    throw new UserError(
+      `out of memory: ${gib} GiB for parameters, gradients and moments cannot be had (${(error as Error).message}); choose a smaller model, or end other programs`,
+    );
+  }
   const instance = new WebAssembly.Instance(new WebAssembly.Module(module()), { env: { memory } });
   return { memory, kernels: instance.exports as unknown as SimdKernels };
 }

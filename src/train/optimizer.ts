@@ -8,8 +8,9 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { lazyBackend } from "../engine/engine.ts";
-import { makeSimdMemory } from "../engine/simd.ts";
+import { makeSimdMemory, type SimdKernels } from "../engine/simd.ts";
 import type { Parameters } from "../model/qwen2.ts";
+import { UserError } from "../util/assert.ts";
 
 export interface AdamWOptions {
   beta1: number;
@@ -33,67 +34,109 @@ export interface AdamW {
 
 const decays = (x: tf.Tensor) => x.shape.length >= 2;
 
-/** An optimiser that owns the update of `parameters`: it replaces the record's tensors or changes them in place. */
-export function makeAdamW(parameters: Parameters, options: AdamWOptions): AdamW {
-  return lazyBackend() ? inPlace(parameters, options) : composed(parameters, options);
+/**
+ * An optimiser that owns the update of `parameters`: it replaces the record's tensors or changes them in place, in
+ * memories of at most `largestMemory` bytes.
+ */
+export function makeAdamW(parameters: Parameters, options: AdamWOptions, largestMemory = LARGEST_MEMORY): AdamW {
+  return lazyBackend()
+    ? inPlace(parameters, options, makeShards(parameters, largestMemory))
+    : composed(parameters, options);
 }
 
-/** All arrays in one block of shared memory, one pass of a SIMD kernel over it. */
-function inPlace(parameters: Parameters, options: AdamWOptions): AdamW {
-  const backend = lazyBackend()!;
-  const names = Object.keys(parameters).sort((a, b) => Number(decays(parameters[b])) - Number(decays(parameters[a])));
-  const padded = (name: string) => Math.ceil(parameters[name].size / 4) * 4;
-  const total = names.reduce((n, name) => n + padded(name), 0);
-  const decayed = names.filter((name) => decays(parameters[name])).reduce((n, name) => n + padded(name), 0);
-  const block = total * 4; // bytes of one copy: parameters, gradients, first and second moments follow each other
-  const { memory, kernels } = makeSimdMemory(4 * block);
-  const gradientArrays: Record<string, Float32Array> = {};
-  let at = 0;
-  for (const name of names) {
-    const { size, shape, dataId } = parameters[name];
-    if (backend.refCount(dataId) > 1) {
-      // a clone, e.g. of a frozen reference, which must not move with it
-      const own = tf.tensor(backend.buffer(parameters[name]).slice(), shape);
-      parameters[name].dispose();
-      parameters[name] = own;
+/** What one WebAssembly.Memory can hold: 2^16 pages. */
+const LARGEST_MEMORY = 2 ** 32;
+
+/** Parameters that share a memory: four arrays in it, each with every parameter, at the same offsets. */
+interface Shard {
+  kernels: SimdKernels;
+  /** Bytes of one array: parameters, gradients, first and second moments follow each other. */
+  block: number;
+  /** Bytes of the parameters that decay; they come first. */
+  decayed: number;
+  /** Where in the first array each parameter is. */
+  offsets: Record<string, number>;
+  memory: WebAssembly.Memory;
+}
+
+const paddedBytes = (x: tf.Tensor) => Math.ceil(x.size / 4) * 16;
+
+/** Splits the parameters over as few memories as they need, each parameter in one: a model of up to 268 M in one. */
+function makeShards(parameters: Parameters, largestMemory = LARGEST_MEMORY): Shard[] {
+  const groups: { names: string[]; block: number }[] = [];
+  for (const [name, x] of Object.entries(parameters)) {
+    const bytes = paddedBytes(x);
+    if (4 * bytes > largestMemory)
+      throw new UserError(
+        `${name}: ${x.size} numbers are too many for one WebAssembly memory (${largestMemory / 16} at most)`,
+      );
+    let group = groups.find(({ block }) => 4 * (block + bytes) <= largestMemory);
+    if (!group) {
+      group = { names: [], block: 0 };
+      groups.push(group);
     }
-    backend.relocate(parameters[name], new Float32Array(memory.buffer, at, size));
-    gradientArrays[name] = new Float32Array(memory.buffer, block + at, size);
-    at += padded(name) * 4;
+    group.names.push(name);
+    group.block += bytes;
   }
+  return groups.map(({ names, block }) => {
+    names.sort((a, b) => Number(decays(parameters[b])) - Number(decays(parameters[a])));
+    const offsets: Record<string, number> = {};
+    let at = 0;
+    let decayed = 0;
+    for (const name of names) {
+      offsets[name] = at;
+      at += paddedBytes(parameters[name]);
+      if (decays(parameters[name])) decayed = at;
+    }
+    return { ...makeSimdMemory(4 * block), block, decayed, offsets };
+  });
+}
+
+/** All arrays in blocks of shared memory, one pass of a SIMD kernel over each. */
+function inPlace(parameters: Parameters, options: AdamWOptions, shards: Shard[]): AdamW {
+  const backend = lazyBackend()!;
+  const gradientArrays: Record<string, Float32Array> = {};
+  for (const { memory, block, offsets } of shards)
+    for (const [name, at] of Object.entries(offsets)) {
+      const { size, shape, dataId } = parameters[name];
+      if (backend.refCount(dataId) > 1) {
+        // a clone, e.g. of a frozen reference, which must not move with it
+        const own = tf.tensor(backend.buffer(parameters[name]).slice(), shape);
+        parameters[name].dispose();
+        parameters[name] = own;
+      }
+      backend.relocate(parameters[name], new Float32Array(memory.buffer, at, size));
+      gradientArrays[name] = new Float32Array(memory.buffer, block + at, size);
+    }
   let t = 0;
   return {
     gradientArrays,
     async step(gradients, learningRate) {
-      for (const name of names) {
+      for (const [name, array] of Object.entries(gradientArrays)) {
         const data = backend.buffer(gradients[name]) as Float32Array;
-        if (data !== gradientArrays[name]) gradientArrays[name].set(data);
+        if (data !== array) array.set(data);
       }
       backend.flush(); // nothing that still waits may see the new parameters
-      const norm = Math.sqrt(kernels.sumSquares(block, block));
+      const norm = Math.sqrt(shards.reduce((sum, { kernels, block }) => sum + kernels.sumSquares(block, block), 0));
       if (!Number.isFinite(norm)) return norm;
       t++;
       const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = options;
       const clip = Math.min(1, maxGradNorm / (norm + 1e-6)); // torch.nn.utils.clip_grad_norm_
-      const update = (from: number, floats: number, decay: number) =>
-        kernels.adamw(
-          ...([from, block + from, 2 * block + from, 3 * block + from, floats * 4] as [
-            number,
-            number,
-            number,
-            number,
-            number,
-          ]),
-          ...[beta1, 1 - beta1, beta2, 1 - beta2, clip, 1 - learningRate * decay],
-          ...[learningRate / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t), epsilon],
-        );
-      update(0, decayed, weightDecay);
-      update(decayed * 4, total - decayed, 0);
+      for (const { kernels, block, decayed } of shards) {
+        const update = (from: number, bytes: number, decay: number) => {
+          const scalars = [beta1, 1 - beta1, beta2, 1 - beta2, clip, 1 - learningRate * decay];
+          const correction = [learningRate / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t), epsilon];
+          kernels.adamw(from, block + from, 2 * block + from, 3 * block + from, bytes, ...scalars, ...correction);
+        };
+        update(0, decayed, weightDecay);
+        update(decayed, block - decayed, 0);
+      }
       return norm;
     },
     dispose() {
-      // leave the parameters memory of their own, so that the block can be freed
-      for (const name of names) backend.relocate(parameters[name], new Float32Array(parameters[name].size));
+      // leave the parameters memory of their own, so that the blocks can be freed
+      for (const name of Object.keys(gradientArrays))
+        backend.relocate(parameters[name], new Float32Array(parameters[name].size));
     },
   };
 }

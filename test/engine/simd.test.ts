@@ -75,10 +75,12 @@ describe("makeAdamW", () => {
     normals(tf.util.sizeFromShape(SHAPES[name as "bias"]), 2 + step, name).map((x) => x * (step < 3 ? 0.01 : 10));
   const rate = (step: number) => 0.02 / (step + 1);
 
-  async function run(engine: string, options: AdamWOptions) {
+  async function run(engine: string, options: AdamWOptions, largestMemory?: number) {
     await startEngine(engine);
     const parameters = make(initial);
-    const optimizer = makeAdamW(parameters, options);
+    const optimizer = makeAdamW(parameters, options, largestMemory);
+    if (largestMemory)
+      expect(new Set(Object.values(optimizer.gradientArrays).map(({ buffer }) => buffer)).size).toBeGreaterThan(1);
     const norms: number[] = [];
     for (let step = 0; step < 5; step++) {
       const gradients = make((name) => gradient(name, step));
@@ -140,5 +142,21 @@ describe("makeAdamW", () => {
     const norm = await optimizer.step(gradients, 0.1);
     expect([norm]).toBeAllClose([globalNorm(names.map((name) => gradient(name, 3)))], { rtol: 1e-6 });
     tf.dispose([gradients, parameters]);
+  });
+
+  test("parameters that do not fit one memory are split over several, with the same results", async () => {
+    const whole = await run("onnx", PAPER_ADAMW);
+    const split = await run("onnx", PAPER_ADAMW, 4 * 4 * 68); // the largest parameter has 66 numbers, 68 when padded
+    expect(split.norms).toBeAllClose(whole.norms, { rtol: 1e-14 }); // another order of the same sum in float64
+    expect(split.values).toEqual(whole.values);
+  });
+
+  test("a parameter that is larger than any memory is the user's error", async () => {
+    await startEngine("onnx");
+    const parameters = make(initial);
+    expect(() => makeAdamW(parameters, PAPER_ADAMW, 1024)).toThrow(
+      "wide: 66 numbers are too many for one WebAssembly memory (64 at most)",
+    );
+    tf.dispose(parameters);
   });
 });
