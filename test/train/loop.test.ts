@@ -1,6 +1,7 @@
 /**
  * @file The training loop: repeatable, leak-free, stoppable, and not to be poisoned by one bad step.
  */
+import { readFileSync } from "node:fs";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeEach, describe, expect, test } from "vitest";
 import { answerRow } from "../../src/data/chatRows.ts";
@@ -84,6 +85,39 @@ describe("on the onnx engine", () => {
     expect(tf.memory().numDataBuffers).toBe(before.numDataBuffers);
     tf.dispose(parameters);
   });
+});
+
+test("200 steps of changing shapes: tensors, sessions and threads stop growing (npm run soak makes 10,000)", async () => {
+  await startEngine("onnx");
+  const parameters = initParameters(TINY, 1);
+  const shapes = [
+    [1, 8],
+    [2, 16],
+    [3, 12],
+  ];
+  const threads = () =>
+    process.platform === "linux" ? Number(/Threads:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) : 0;
+  const count = () => {
+    const { numTensors, numSessions } = tf.memory() as tf.MemoryInfo & { numSessions: number };
+    return { numTensors, numSessions };
+  };
+  const before = count();
+  const seen: (ReturnType<typeof count> & { threads: number })[] = [];
+  await train(parameters, {
+    ...recipe,
+    steps: 200,
+    batchAt: (step) => {
+      const [B, T] = shapes[step % 3];
+      return step % 2 ? pretrainingBatch(step, B, T) : [pretrainingBatch(step, B, T), pretrainingBatch(step, 1, T)];
+    },
+    onStep: () => seen.push({ ...count(), threads: threads() }),
+  });
+  const [warm, last] = [seen[20], seen[199]];
+  expect(warm.numSessions).toBeGreaterThan(before.numSessions + 5);
+  expect([last.numTensors, last.numSessions]).toEqual([warm.numTensors, warm.numSessions]);
+  expect(last.threads).toBeLessThanOrEqual(warm.threads + 4); // Node's own pool of four starts when it likes
+  expect(count()).toEqual(before);
+  tf.dispose(parameters);
 });
 
 describe.each(ENGINES)("engine %s", (engine) => {

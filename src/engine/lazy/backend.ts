@@ -9,8 +9,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import {
   allocate,
   collect,
+  describeNode,
   type Executable,
   type Executor,
+  type Graph,
   type Operand,
   signature,
   sizeOf,
@@ -40,6 +42,7 @@ interface Replay {
   outputs: { name: string; shape: number[]; dtype: tf.DataType }[];
 }
 
+/** Compiled programs that are kept, of each compiled function and of everything else. */
 const SESSION_CACHE = 64;
 
 export class LazyBackend extends tf.KernelBackend {
@@ -47,6 +50,7 @@ export class LazyBackend extends tf.KernelBackend {
   private readonly pending = new Set<Value>();
   private readonly sessions = new Map<string, Executable>();
   private tracing = false;
+  private numSessions = 0;
 
   constructor(private readonly executor: Executor) {
     super();
@@ -136,7 +140,7 @@ export class LazyBackend extends tf.KernelBackend {
   }
 
   override memory() {
-    return { unreliable: false };
+    return { unreliable: false, numSessions: this.numSessions }; // what `tf.memory()` shows
   }
 
   override floatPrecision(): 32 {
@@ -160,8 +164,19 @@ export class LazyBackend extends tf.KernelBackend {
   }
 
   override dispose() {
-    for (const executable of this.sessions.values()) executable.dispose();
+    for (const executable of this.sessions.values()) this.disposeSession(executable);
     this.sessions.clear();
+  }
+
+  private compileGraph(graph: Graph): Executable {
+    const executable = this.executor.compile(graph);
+    this.numSessions++;
+    return executable;
+  }
+
+  private disposeSession(executable: Executable) {
+    executable.dispose();
+    this.numSessions--;
   }
 
   // --- recording ---------------------------------------------------------------------------------------------------
@@ -203,14 +218,12 @@ export class LazyBackend extends tf.KernelBackend {
     const key = signature(graph);
     let executable = this.sessions.get(key);
     this.sessions.delete(key);
-    executable ??= this.executor.compile(graph);
+    executable ??= this.compileGraph(graph);
     this.sessions.set(key, executable); // newest last
-    if (this.sessions.size > SESSION_CACHE) {
-      const [oldest, session] = this.sessions.entries().next().value!;
-      this.sessions.delete(oldest);
-      session.dispose();
-    }
-    const results = outputs.map((value) => allocate(value.dtype, sizeOf(value.shape)));
+    forgetOldest(this.sessions, (session) => this.disposeSession(session));
+    const results = outputs.map(({ dtype, shape, producer }) =>
+      allocate(dtype, sizeOf(shape), describeNode(producer!)),
+    );
     executable.run(
       graph.inputs.map((value) => value.data!),
       results,
@@ -245,11 +258,10 @@ export class LazyBackend extends tf.KernelBackend {
       const key = Object.entries(inputs)
         .map(([name, x]) => `${name}:${x.dtype}[${x.shape}]`)
         .join(" ");
-      let replay = replays.get(key);
-      if (!replay) {
-        replay = this.trace(fn, inputs);
-        replays.set(key, replay);
-      }
+      const replay = replays.get(key) ?? this.trace(fn, inputs);
+      replays.delete(key);
+      replays.set(key, replay); // newest last
+      forgetOldest(replays, ({ executable }) => this.disposeSession(executable));
       const results = replay.outputs.map(({ name, shape, dtype }) => into[name] ?? allocate(dtype, sizeOf(shape)));
       replay.executable.run(
         replay.feeds.map((feed) => (typeof feed === "string" ? this.readSync(inputs[feed].dataId) : feed)),
@@ -264,7 +276,7 @@ export class LazyBackend extends tf.KernelBackend {
     };
     return Object.assign(compiled, {
       dispose: () => {
-        for (const { executable } of replays.values()) executable.dispose();
+        for (const { executable } of replays.values()) this.disposeSession(executable);
         replays.clear();
       },
     });
@@ -294,7 +306,7 @@ export class LazyBackend extends tf.KernelBackend {
       const leaked = tf.memory().numTensors - before - names.length - new Set(Object.values(traced)).size;
       if (leaked !== 0)
         throw new Error(`compile: the function left ${leaked} tensors behind; do not tf.keep inside it`);
-      return { executable: this.executor.compile(graph), feeds, outputs };
+      return { executable: this.compileGraph(graph), feeds, outputs };
     } finally {
       this.tracing = false;
       tf.dispose([traced, standIns]);
@@ -305,6 +317,14 @@ export class LazyBackend extends tf.KernelBackend {
     const { shape, dtype } = value;
     return tf.engine().makeTensorFromTensorInfo({ dataId: this.store(value), shape, dtype }, this as never);
   }
+}
+
+/** Keeps the newest {@link SESSION_CACHE} of a map that has them last. */
+function forgetOldest<T>(cache: Map<string, T>, dispose: (value: T) => void) {
+  if (cache.size <= SESSION_CACHE) return;
+  const [key, value] = cache.entries().next().value!;
+  cache.delete(key);
+  dispose(value);
 }
 
 function toTyped(values: tf.backend_util.BackendValues, dtype: tf.DataType, size: number): TypedArray {

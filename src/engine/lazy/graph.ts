@@ -6,6 +6,7 @@
  * (`../onnx/lowering.ts`). The same semantics as PyTorch/XLA's lazy tensors.
  */
 import type { DataType } from "@tensorflow/tfjs-core";
+import { UserError } from "../../util/assert.ts";
 
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
 
@@ -52,10 +53,29 @@ export interface Executor {
 
 export const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
 
-export function allocate(dtype: DataType, size: number): TypedArray {
-  if (dtype === "float32") return new Float32Array(size);
-  if (dtype === "int32") return new Int32Array(size);
-  if (dtype === "bool") return new Uint8Array(size);
+/** A kernel with the shapes that it reads and makes, for error messages: `Linear([8,4] [6,4]) -> [8,6]`. */
+export const describeNode = ({ kernel, inputs, outputs }: Node) =>
+  `${kernel}(${inputs.map(({ shape }) => `[${shape}]`).join(" ")}) -> ${outputs.map(({ shape }) => `[${shape}]`).join(" ")}`;
+
+/** The user's to mend: what asked for memory, how much, and what needs less. */
+export function outOfMemory(what: string, bytes: number | null): UserError {
+  const asked = bytes === null ? "" : ` for another ${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  return new UserError(
+    `out of memory: ${what} asked${asked} and there is no more; a smaller --micro-batch, --gradient-checkpointing or shorter rows need less`,
+  );
+}
+
+const CONSTRUCTORS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array };
+
+/** Zeros; `what` they are for is said when there is no memory. */
+export function allocate(dtype: DataType, size: number, what = `a tensor of ${size} numbers`): TypedArray {
+  const array = CONSTRUCTORS[dtype as keyof typeof CONSTRUCTORS];
+  if (array)
+    try {
+      return new array(size);
+    } catch {
+      throw outOfMemory(what, size * array.BYTES_PER_ELEMENT);
+    }
   throw new Error(`engine: dtype ${dtype} is not supported; expected float32, int32 or bool`);
 }
 

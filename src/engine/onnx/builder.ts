@@ -12,6 +12,9 @@ export class GraphBuilder {
   private readonly constants = new Map<string, OnnxTensor & { bytes: Uint8Array }>();
   private readonly known = new Map<string, Name[]>();
 
+  /** The kernel that is being lowered, for error messages. */
+  origin = "";
+
   /** Appends an operator with `count` outputs. Names with a dot are com.microsoft's: `ms.FusedMatMul`. */
   ops(op: string, inputs: Name[], attributes: Record<string, OnnxAttribute> = {}, count = 1): Name[] {
     const key = `${op}(${inputs.join()})${JSON.stringify(attributes)}${count}`;
@@ -19,7 +22,7 @@ export class GraphBuilder {
     if (known) return known;
     const outputs = Array.from({ length: count }, (_, k) => `v${this.nodes.length}_${k}`);
     const domain = op.startsWith("ms.") ? "com.microsoft" : "";
-    this.nodes.push({ op: op.replace("ms.", ""), domain, inputs, outputs, attributes });
+    this.nodes.push({ op: op.replace("ms.", ""), domain, inputs, outputs, attributes, origin: this.origin });
     this.known.set(key, outputs);
     return outputs;
   }

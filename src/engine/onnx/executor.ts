@@ -8,10 +8,18 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { Tensor } from "onnxruntime-common";
-import type { Executable, Executor, Graph, TypedArray, Value } from "../lazy/graph.ts";
+import {
+  describeNode,
+  type Executable,
+  type Executor,
+  type Graph,
+  type TypedArray,
+  type Value,
+} from "../lazy/graph.ts";
 import { GraphBuilder, type Name } from "./builder.ts";
+import { explained } from "./errors.ts";
 import { lowerings } from "./lowering.ts";
-import { encodeModel, type OnnxType } from "./proto.ts";
+import { encodeModel, nodeName, type OnnxType } from "./proto.ts";
 
 interface NativeSession {
   loadModel(buffer: ArrayBufferLike, offset: number, length: number, options: object): void;
@@ -40,20 +48,26 @@ export class OnnxExecutor implements Executor {
   }
 
   compile(graph: Graph): Executable {
-    const model = encodeModel(toOnnx(graph));
+    const onnx = toOnnx(graph);
+    const model = encodeModel(onnx);
     const session = new this.binding.InferenceSession();
-    session.loadModel(model.buffer, model.byteOffset, model.byteLength, {
-      executionProviders: ["cpu"],
-      intraOpNumThreads: availableParallelism(),
-      graphOptimizationLevel: "disabled", // the lowerings already fuse what can be fused
-      logSeverityLevel: 3,
-      ...this.options,
+    const origins = new Map(onnx.nodes.map((node, i) => [nodeName(node, i), node.origin]));
+    explained(origins, () => {
+      session.loadModel(model.buffer, model.byteOffset, model.byteLength, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: availableParallelism(),
+        graphOptimizationLevel: "disabled", // the lowerings already fuse what can be fused
+        logSeverityLevel: 3,
+        ...this.options,
+      });
     });
     const inputs = new TensorCache(graph.inputs);
     const outputs = new TensorCache(graph.outputs);
     return {
       run: (feeds, fetches) => {
-        session.run(inputs.named("x", feeds), outputs.named("y", fetches), {});
+        explained(origins, () => {
+          session.run(inputs.named("x", feeds), outputs.named("y", fetches), {});
+        });
       },
       dispose: () => session.dispose(),
     };
@@ -96,6 +110,7 @@ export function toOnnx(graph: Graph) {
       const name = names.get(value)!;
       return shape.join() === value.shape.join() ? name : builder.reshape(name, shape);
     });
+    builder.origin = describeNode(node);
     const outputs = [lower(builder, inputs, node)].flat();
     node.outputs.forEach((value, k) => {
       names.set(value, outputs[k]);

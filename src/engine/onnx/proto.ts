@@ -15,6 +15,8 @@ export interface OnnxNode {
   outputs: string[];
   /** A bare number is a float attribute. */
   attributes: Record<string, OnnxAttribute>;
+  /** What it was lowered from, for error messages; not part of the file. */
+  origin?: string;
 }
 
 export interface OnnxTensor {
@@ -83,11 +85,14 @@ function attributeMessage(name: string, value: OnnxAttribute): Message {
   return message.int(20, 7);
 }
 
+/** What ONNX Runtime calls node `index` in its messages. */
+export const nodeName = (node: OnnxNode, index: number) => `${node.op}_${index}`;
+
 function nodeMessage(node: OnnxNode, index: number): Message {
   const message = new Message();
   for (const input of node.inputs) message.bytes(1, input);
   for (const output of node.outputs) message.bytes(2, output);
-  message.bytes(3, `${node.op}_${index}`).bytes(4, node.op);
+  message.bytes(3, nodeName(node, index)).bytes(4, node.op);
   for (const [name, value] of Object.entries(node.attributes)) message.bytes(5, attributeMessage(name, value));
   return node.domain === "" ? message : message.bytes(7, node.domain);
 }
