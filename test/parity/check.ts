@@ -1,5 +1,10 @@
 /**
  * @file What a case of a fused op is, and how it is checked: result and every gradient against float64 loops.
+ *
+ * That the suite can fail was tried with ten mutations, each found: a gradient of attention off by 1e-4, a mask that
+ * hides the token itself or forgets documents, terms dropped from the gradients of RMSNorm and softmax, RoPE's gradient
+ * turned the wrong way, repeated tokens overwriting each other, epsilon times ten, AdamW's bias correction one step
+ * late, DPO's sign.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
