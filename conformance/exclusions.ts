@@ -2,6 +2,8 @@
  * @file Tests of TensorFlow.js core that say nothing about an engine, and why. They are not run and count as skipped;
  * the report gives the share of all tests, with these, and of the others.
  */
+import { TENSORFLOW_EXCLUSIONS } from "./tensorflow.ts";
+
 export interface Exclusion {
   /** Matches a test's full name without the engine's. */
   tests: RegExp;
@@ -10,4 +12,4 @@ export interface Exclusion {
   engines?: string[];
 }
 
-export const EXCLUSIONS: Exclusion[] = [];
+export const EXCLUSIONS: Exclusion[] = [...TENSORFLOW_EXCLUSIONS];

@@ -91,7 +91,7 @@ await main(async () => {
       ["examples/two-stage.ts", "--preset", "smoke", "--engine", engine, "--out", join(folder, "smoke"), "--seed", "1"],
       23,
     ),
-    await part("benchmark", ["bench/step.ts", "--configs", "AB", "--engines", `${engine},onnx`], 14),
+    await part("benchmark", ["bench/step.ts", "--configs", "A,B", "--engines", `${engine},onnx`], 20),
   ];
   const { dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const report = {
