@@ -2,7 +2,7 @@
  * @file RMSNorm (Qwen2: no bias, no mean; the weight is applied after the normalisation).
  *
  *   r = (mean(x²) + ε)^-½      y = x r ∘ w
- *   with g = dy ∘ w:  dx = r (g - x r² mean(g ∘ x))      dw = Σₙ dy ∘ x r
+ *   with u = x r:  dx = r (dy ∘ w - u mean(dy ∘ u ∘ w))      dw = Σₙ dy ∘ u
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { assertShape } from "../util/assert.ts";
@@ -37,12 +37,13 @@ registerLazyKernel("RmsNormGrad", ({ x, weight, dy }, { epsilon }) => ({
 }));
 registerLowering("RmsNormGrad", (g, [x, weight, dy], node) => {
   const epsilon = node.attributes.epsilon as number;
+  const C = node.inputs[0].shape[1];
   const [, r] = g.ops("SimplifiedLayerNormalization", [x, weight], { axis: { int: -1 }, epsilon }, 2); // [N, 1]
   const unit = g.op("Mul", [x, r]); // [N, C]
-  const gy = g.op("Mul", [dy, weight]);
-  const mean = g.op("ReduceMean", [g.op("Mul", [gy, unit]), g.int64s([-1])], { keepdims: { int: 1 } }); // [N, 1]
-  const dx = g.op("Mul", [g.op("Sub", [gy, g.op("Mul", [unit, mean])]), r]);
-  return [dx, g.sum(g.op("Mul", [dy, unit]), [0])];
+  const dyUnit = g.op("Mul", [dy, unit]);
+  const mean = g.op("Gemm", [dyUnit, g.reshape(weight, [C, 1])], { alpha: 1 / C }); // [N, 1], one pass
+  const dx = g.op("Mul", [g.op("Sub", [g.op("Mul", [dy, weight]), g.op("Mul", [unit, mean])]), r]);
+  return [dx, g.sum(dyUnit, [0])];
 });
 
 tf.registerGradient({

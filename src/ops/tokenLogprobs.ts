@@ -59,7 +59,7 @@ registerLowering("TokenLogprobsGrad", (g, [h, weight, labels, dy], node) => {
   const column = g.reshape(dy, [n, 1]);
   const smooth = g.op("Mul", [p, g.op("Neg", [column])]); // -dy softmax(z)  [N, V]
   const dz = g.op("ScatterElements", [smooth, index, column], { axis: { int: 1 }, reduction: { string: "add" } });
-  return [g.op("Gemm", [dz, weight]), g.op("Gemm", [dz, h], { transA: { int: 1 } })];
+  return [g.op("Gemm", [dz, weight]), g.op("Gemm", [g.transpose(dz, [1, 0]), h])];
 });
 
 tf.registerGradient({

@@ -51,6 +51,11 @@ export class GraphBuilder {
     return this.constant(type, [], type === "float32" ? Float32Array.of(value) : Int32Array.of(value));
   }
 
+  /** a + b, matrices of one shape. */
+  sumOfMatrices(a: Name, b: Name): Name {
+    return this.op(SUM_OF_MATRICES, [a, b]);
+  }
+
   reshape(x: Name, shape: number[]): Name {
     return this.op("Reshape", [x, this.int64s(shape)], { allowzero: { int: 1 } });
   }
@@ -86,6 +91,30 @@ export class GraphBuilder {
       nodes.push(kept);
     }
     const constants = [...this.constants.values()].filter(({ name }) => needed.has(name));
-    return { nodes: nodes.reverse(), inputs, outputs, constants };
+    return { nodes: foldSums(nodes.reverse()), inputs, outputs, constants };
   }
 }
+
+/** A product that is only used in a sum takes the other term as Gemm's C: one pass over memory less. */
+function foldSums(nodes: OnnxNode[]): OnnxNode[] {
+  const uses = new Map<Name, number>();
+  const gemms = new Map<Name, OnnxNode>();
+  for (const node of nodes) {
+    for (const name of node.inputs) uses.set(name, (uses.get(name) ?? 0) + 1);
+    if (node.op === "Gemm" && node.inputs.length === 2) gemms.set(node.outputs[0], node);
+  }
+  const folded = new Set<OnnxNode>();
+  const sums = nodes.map((node) => {
+    if (node.op !== SUM_OF_MATRICES) return node;
+    const product = node.inputs.findLast((name) => gemms.has(name) && uses.get(name) === 1);
+    if (product === undefined) return { ...node, op: "Add" };
+    const gemm = gemms.get(product)!;
+    const other = node.inputs[node.inputs[0] === product ? 1 : 0];
+    folded.add(gemm);
+    return { ...gemm, inputs: [...gemm.inputs, other], outputs: node.outputs };
+  });
+  return sums.filter((node) => !folded.has(node));
+}
+
+/** Add of two matrices of one shape, until {@link foldSums} has seen it. */
+const SUM_OF_MATRICES = "SumOfMatrices";

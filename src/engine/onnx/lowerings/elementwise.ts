@@ -7,7 +7,6 @@ import { attribute, dtypeOf, number, registerLowering } from "../register.ts";
 const DIRECT: Record<string, string> = {
   Abs: "Abs",
   Acos: "Acos",
-  Add: "Add",
   Asin: "Asin",
   Atan: "Atan",
   Ceil: "Ceil",
