@@ -14,8 +14,10 @@ import { decoder, headWeight, type KeyValues, logits, type Parameters } from "./
 
 /** Tokens that are scored at once; memory grows with it, speed hardly. */
 const TOKENS_PER_RUN = 2048;
-/** Prompts that are continued at once: a step costs nearly the same for one as for many. */
+/** Most prompts that are continued at once: a step costs nearly the same for one as for many. */
 const PROMPTS_PER_RUN = 32;
+/** Least length of a prompt and of a cache as they are computed: each length is a shape to compile. */
+const SHORTEST = 16;
 
 export interface Inference {
   /** For each request: Σ log p(token | everything before it) over the continuation, in nats. */
@@ -41,11 +43,14 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
     const { hidden } = decoder(parameters, config, { inputIds, positionIds, mask: causalMask(documentIds) }); // [B·T, C]
     return { logprobs: tokenLogprobs(tf.gather(hidden, at), headWeight(parameters, config), labels) }; // [P]
   });
-  const prefill = compile(({ inputIds, last, ...parameters }) => {
+  const prefill = compile(({ inputIds, last, cacheSlots, ...parameters }) => {
     const { hidden, keys, values } = decoder(parameters, config, causalInput(inputIds));
     const [B, T] = inputIds.shape as [number, number];
     const index = tf.add(last, tf.mul(tf.range(0, B, 1, "int32"), tf.scalar(T, "int32"))); // rows of [B·T, C]
-    return { token: greedy(parameters, config, tf.gather(hidden, index)), ...named({ keys, values }) };
+    const free = cacheSlots.size - T;
+    const roomy = (x: tf.Tensor) => (free > 0 ? tf.pad3d(x as tf.Tensor3D, [[0, 0], [0, free], [0, 0]]) : x); // [B, S, K·D]
+    const cache = { keys: keys.map(roomy), values: values.map(roomy) };
+    return { token: greedy(parameters, config, tf.gather(hidden, index)), ...named(cache) };
   });
   const step = compile(({ token, position, ...rest }) => {
     const { parameters, keys, values } = unnamed(rest, config.numHiddenLayers);
@@ -110,20 +115,26 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
 
     async generate(parameters, prompts, { maxNewTokens, stopIds }) {
       const stop = new Set(stopIds);
-      const B = PROMPTS_PER_RUN;
       const room = contextLength - maxNewTokens;
       if (room < 1 || maxNewTokens < 1)
         throw new Error(`generate: ${maxNewTokens} new tokens do not fit a context of ${contextLength}`);
       const answers: number[][] = prompts.map(() => []);
-      for (let start = 0; start < prompts.length; start += B) {
-        const batch = prompts.slice(start, start + B).map((ids) => ids.slice(Math.max(0, ids.length - room)));
-        const inputIds = new Int32Array(B * contextLength).fill(bosId);
+      for (let start = 0; start < prompts.length; start += PROMPTS_PER_RUN) {
+        const batch = prompts
+          .slice(start, start + PROMPTS_PER_RUN)
+          .map((ids) => ids.slice(Math.max(0, ids.length - room)));
+        const longest = Math.max(...batch.map((ids) => ids.length));
+        const B = powerOfTwo(batch.length);
+        const T = Math.min(contextLength, powerOfTwo(longest, SHORTEST)); // the prompts', padded
+        const S = Math.min(contextLength, powerOfTwo(Math.max(T, longest + maxNewTokens), SHORTEST)); // the cache's
+        const inputIds = new Int32Array(B * T).fill(bosId);
         const position = new Int32Array(B); // of the newest token
         batch.forEach((ids, b) => {
-          inputIds.set(ids, b * contextLength);
+          inputIds.set(ids, b * T);
           position[b] = Math.max(0, ids.length - 1);
         });
-        const inputs = { inputIds: tensor(inputIds, [B, contextLength]), last: tensor(position, [B]) };
+        const cacheSlots = tensor(new Int32Array(S), [S]); // its size is what counts
+        const inputs = { inputIds: tensor(inputIds, [B, T]), last: tensor(position, [B]), cacheSlots };
         let state = prefill({ ...inputs, ...parameters });
         tf.dispose(inputs);
         const open = new Set(batch.keys());
@@ -134,7 +145,7 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
             else answers[start + b].push(tokens[b]);
           }
           if (open.size === 0 || n + 1 === maxNewTokens) break;
-          for (let b = 0; b < B; b++) position[b] = Math.min(position[b] + 1, contextLength - 1);
+          for (let b = 0; b < B; b++) position[b] = Math.min(position[b] + 1, S - 1);
           const at = tensor(position.slice(), [B]);
           const next = step({ ...state, position: at, ...parameters });
           tf.dispose([state, at]);
@@ -160,6 +171,13 @@ function packRows<S extends { ids: number[] }>(sequences: S[], length: number): 
     room -= sequence.ids.length;
   }
   return rows;
+}
+
+/** The smallest power of two that is at least n and `least`. */
+function powerOfTwo(n: number, least = 1): number {
+  let power = least;
+  while (power < n) power *= 2;
+  return power;
 }
 
 const tensor = (values: Int32Array, shape: number[]) => tf.tensor(values, shape, "int32");
