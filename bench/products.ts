@@ -15,7 +15,7 @@ await startEngine("onnx");
 const products = shapes.map(([m, n, k]) => {
   const inputs = { a: tf.randomUniform([m, k], -1, 1), b: tf.randomUniform([n, k], -1, 1) };
   const y = new Float32Array(m * n);
-  const product = compile(({ a, b }) => ({ y: tf.matMul(a, b, false, true) }), { y });
+  const product = compile(({ a, b }) => ({ y: tf.matMul(a, b, false, true) }), { into: { y } });
   return { flops: 2 * m * n * k, run: () => tf.dispose(product(inputs)) };
 });
 /** The highest of each shape, in FLOP/s. */

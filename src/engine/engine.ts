@@ -7,8 +7,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../util/assert.ts";
 import "./gradients.ts";
-import { type Compiled, LazyBackend, type TensorMap } from "./lazy/backend.ts";
-import type { TypedArray } from "./lazy/graph.ts";
+import { type Compiled, type CompileOptions, LazyBackend, type TensorMap } from "./lazy/backend.ts";
 import "./lazy/kernels.ts";
 
 /** In the order in which "auto" tries them. */
@@ -96,11 +95,11 @@ export function lazyBackend(): LazyBackend | null {
 
 /**
  * Makes a function of named tensors fast to repeat: the lazy engines trace it once per shape and replay it; the
- * others run it as it is. The caller owns the results. `into`: see {@link LazyBackend.compile}.
+ * others run it as it is. The caller owns the results. Options: see {@link LazyBackend.compile}.
  */
-export function compile(fn: (inputs: TensorMap) => TensorMap, into: Record<string, TypedArray> = {}): Compiled {
+export function compile(fn: (inputs: TensorMap) => TensorMap, options: CompileOptions = {}): Compiled {
   const lazy = lazyBackend();
-  if (lazy) return lazy.compile(fn, into);
+  if (lazy) return lazy.compile(fn, options);
   return Object.assign((inputs: TensorMap) => tf.tidy(() => fn(inputs)), { dispose: () => {} });
 }
 

@@ -58,14 +58,14 @@ function sumSquares(): Code {
 }
 
 /**
- * adamw(p, g, m, v, bytes, beta1, 1-beta1, beta2, 1-beta2, clip, keep, rate, rootCorrection, epsilon):
- *   g ← clip g      m ← β₁ m + (1-β₁) g      v ← β₂ v + (1-β₂) g²
- *   p ← keep p - rate m / (√v / rootCorrection + ε)
+ * adamw(p, g, m, v, bytes, beta1, 1-beta1, beta2, 1-beta2, clip, keep, rate, epsilon):
+ *   g ← clip g      m ← β₁ m + (1-β₁) g      v ← β₂ v + (1-β₂) g²      p ← keep p - rate m / (√v + ε)
+ * Both bias corrections are in `rate` and ε, so that there is one division.
  */
 function adamw(): Code {
   const [p, g, m, v, end] = [0, 1, 2, 3, 4];
-  const [beta1, rest1, beta2, rest2, clip, keep, rate, root, epsilon] = [5, 6, 7, 8, 9, 10, 11, 12, 13];
-  const [at, grad, first, second] = [14, 15, 16, 17];
+  const [beta1, rest1, beta2, rest2, clip, keep, rate, epsilon] = [5, 6, 7, 8, 9, 10, 11, 12];
+  const [at, grad, first, second] = [13, 14, 15, 16];
   const body = [
     ...[...mul(load(pointer(g, at)), splat(clip)), ...set(grad)],
     ...[...add(mul(load(pointer(m, at)), splat(beta1)), mul(get(grad), splat(rest1))), ...set(first)],
@@ -76,7 +76,7 @@ function adamw(): Code {
       pointer(p, at),
       sub(
         mul(load(pointer(p, at)), splat(keep)),
-        div(mul(get(first), splat(rate)), add(div(sqrt(get(second)), splat(root)), splat(epsilon))),
+        div(mul(get(first), splat(rate)), add(sqrt(get(second)), splat(epsilon))),
       ),
     ),
   ];
@@ -86,7 +86,7 @@ function adamw(): Code {
 function module(): Uint8Array<ArrayBuffer> {
   const types = [
     [0x60, ...list([[I32], [I32]]), ...list([[F64]])],
-    [0x60, ...list([...Array(5).fill([I32]), ...Array(9).fill([F32])]), ...list([])],
+    [0x60, ...list([...Array(5).fill([I32]), ...Array(8).fill([F32])]), ...list([])],
   ];
   const name = (text: string): Code => [...u(text.length), ...new TextEncoder().encode(text)];
   const func = (locals: [number, number][], body: Code): Code => {

@@ -19,6 +19,9 @@ const PROMPTS_PER_RUN = 32;
 /** Least length of a prompt and of a cache as they are computed: each length is a shape to compile. */
 const SHORTEST = 16;
 
+/** A step writes its keys and values into the cache that it is given, and does not copy it. */
+const OVERWRITE = { overwrite: true };
+
 export interface Inference {
   /** For each request: Σ log p(token | everything before it) over the continuation, in nats. */
   loglikelihood(parameters: Parameters, requests: { context: number[]; continuation: number[] }[]): Promise<number[]>;
@@ -48,7 +51,14 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
     const [B, T] = inputIds.shape as [number, number];
     const index = tf.add(last, tf.mul(tf.range(0, B, 1, "int32"), tf.scalar(T, "int32"))); // rows of [B·T, C]
     const free = cacheSlots.size - T;
-    const roomy = (x: tf.Tensor) => (free > 0 ? tf.pad3d(x as tf.Tensor3D, [[0, 0], [0, free], [0, 0]]) : x); // [B, S, K·D]
+    const roomy = (x: tf.Tensor) =>
+      free > 0
+        ? tf.pad3d(x as tf.Tensor3D, [
+            [0, 0],
+            [0, free],
+            [0, 0],
+          ])
+        : x; // [B, S, K·D]
     const cache = { keys: keys.map(roomy), values: values.map(roomy) };
     return { token: greedy(parameters, config, tf.gather(hidden, index)), ...named(cache) };
   });
@@ -62,7 +72,7 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
     const input = { inputIds: tf.expandDims(token, 1), positionIds: at, mask, cache: { keys, values, position } };
     const out = decoder(parameters, config, input);
     return { token: greedy(parameters, config, out.hidden), ...named(out) };
-  });
+  }, OVERWRITE);
 
   return {
     async loglikelihood(parameters, requests) {

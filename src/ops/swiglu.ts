@@ -1,10 +1,9 @@
 /**
  * @file SwiGLU: y = silu(gate) ∘ up with silu(g) = g σ(g).
  *
- *   dgate = dy ∘ up ∘ (σ + silu (1 - σ)) = dy ∘ (y + σ ∘ (up - y))      dup = dy ∘ silu
+ *   dgate = dy ∘ up ∘ (σ + silu (1 - σ))      dup = dy ∘ silu
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { GraphBuilder, Name } from "../engine/onnx/builder.ts";
 import { assertShape } from "../util/assert.ts";
 import { hasKernel, registerLazyKernel, registerLowering, runKernel, runKernelMany } from "./fused.ts";
 
@@ -19,12 +18,10 @@ registerLazyKernel("Swiglu", ({ gate, up }) => ({
   inputs: [gate, up],
   outputs: [{ shape: gate.shape, dtype: "float32" }],
 }));
-function lower(g: GraphBuilder, [gate, up]: Name[]) {
-  const sigmoid = g.op("Sigmoid", [gate]);
-  const silu = g.op("Mul", [gate, sigmoid]);
-  return { sigmoid, silu, y: g.op("Mul", [silu, up]) };
-}
-registerLowering("Swiglu", (g, inputs) => lower(g, inputs).y);
+registerLowering("Swiglu", (g, [gate, up]) => {
+  const silu = g.op("Mul", [gate, g.op("Sigmoid", [gate])]);
+  return g.op("Mul", [silu, up]);
+});
 
 registerLazyKernel("SwigluGrad", ({ gate, up, dy }) => ({
   inputs: [gate, up, dy],
@@ -34,9 +31,10 @@ registerLazyKernel("SwigluGrad", ({ gate, up, dy }) => ({
   ],
 }));
 registerLowering("SwigluGrad", (g, [gate, up, dy]) => {
-  const { sigmoid, silu, y } = lower(g, [gate, up]);
-  const slope = g.op("Add", [y, g.op("Mul", [sigmoid, g.op("Sub", [up, y])])]);
-  return [g.op("Mul", [dy, slope]), g.op("Mul", [dy, silu])];
+  const sigmoid = g.op("Sigmoid", [gate]);
+  const silu = g.op("Mul", [gate, sigmoid]);
+  const slope = g.op("Add", [sigmoid, g.op("Mul", [silu, g.op("Sub", [g.scalar(1), sigmoid])])]);
+  return [g.op("Mul", [g.op("Mul", [dy, up]), slope]), g.op("Mul", [dy, silu])];
 });
 
 tf.registerGradient({

@@ -57,22 +57,25 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
   const { lossFunction, steps, tokensPerStep, batchAt, schedule, onNonFinite = "skip", onStep, signal } = options;
   const names = Object.keys(parameters);
   const optimizer = makeAdamW(parameters, options.optimizer);
-  const lossAndGradients = compile((inputs) => {
-    const isBatch = (name: string) => !(name in parameters) && !name.startsWith(SUM);
-    const batch = Object.fromEntries(Object.entries(inputs).filter(([name]) => isBatch(name)));
-    let metrics: TensorMap = {};
-    const { value, grads } = tf.valueAndGrads((...values: tf.Tensor[]) => {
-      const result = lossFunction(Object.fromEntries(names.map((name, i) => [name, values[i]])), batch);
-      metrics = result.metrics ?? {};
-      for (const metric of Object.values(metrics)) tf.keep(metric);
-      return result.loss;
-    })(names.map((name) => inputs[name]));
-    const outputs = { ...Object.fromEntries(names.map((name, i) => [name, grads[i]])), loss: value, ...metrics };
-    if (!(`${SUM}loss` in inputs)) return outputs;
-    const sums = Object.entries(outputs).map(([name, x]) => [name, tf.add(inputs[SUM + name], x)]);
-    tf.dispose(metrics); // they were kept
-    return Object.fromEntries(sums);
-  }, optimizer.gradientArrays);
+  const lossAndGradients = compile(
+    (inputs) => {
+      const isBatch = (name: string) => !(name in parameters) && !name.startsWith(SUM);
+      const batch = Object.fromEntries(Object.entries(inputs).filter(([name]) => isBatch(name)));
+      let metrics: TensorMap = {};
+      const { value, grads } = tf.valueAndGrads((...values: tf.Tensor[]) => {
+        const result = lossFunction(Object.fromEntries(names.map((name, i) => [name, values[i]])), batch);
+        metrics = result.metrics ?? {};
+        for (const metric of Object.values(metrics)) tf.keep(metric);
+        return result.loss;
+      })(names.map((name) => inputs[name]));
+      const outputs = { ...Object.fromEntries(names.map((name, i) => [name, grads[i]])), loss: value, ...metrics };
+      if (!(`${SUM}loss` in inputs)) return outputs;
+      const sums = Object.entries(outputs).map(([name, x]) => [name, tf.add(inputs[SUM + name], x)]);
+      tf.dispose(metrics); // they were kept
+      return Object.fromEntries(sums);
+    },
+    { into: optimizer.gradientArrays },
+  );
 
   let skippedSteps = 0;
   let step = 0;

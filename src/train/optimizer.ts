@@ -125,7 +125,8 @@ function inPlace(parameters: Parameters, options: AdamWOptions, shards: Shard[])
       for (const { kernels, block, decayed } of shards) {
         const update = (from: number, bytes: number, decay: number) => {
           const scalars = [beta1, 1 - beta1, beta2, 1 - beta2, clip, 1 - learningRate * decay];
-          const correction = [learningRate / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t), epsilon];
+          const root = Math.sqrt(1 - beta2 ** t);
+          const correction = [(learningRate * root) / (1 - beta1 ** t), epsilon * root];
           kernels.adamw(from, block + from, 2 * block + from, 3 * block + from, bytes, ...scalars, ...correction);
         };
         update(0, decayed, weightDecay);

@@ -207,9 +207,19 @@ describe("compile on the lazy engine", () => {
     expect(read(compiled({ x: vector(2) }))).toEqual({ y: [12] });
   });
 
+  test("an output of an input's name is written over it when asked", () => {
+    const compiled = compile(({ cache, row }) => ({ cache: tf.add(cache, row) }), { overwrite: true });
+    const cache = tf.tensor1d([1, 2]);
+    const array = lazyBackend()!.buffer(cache);
+    const first = compiled({ cache, row: tf.tensor1d([10, 20]) });
+    expect(lazyBackend()!.buffer(first.cache)).toBe(array);
+    expect([...array]).toEqual([11, 22]);
+    compiled.dispose();
+  });
+
   test("`into` receives the output of that name, each time", () => {
     const array = new Float32Array(2);
-    const compiled = compile(({ x }) => ({ y: tf.mul(x, 2), z: tf.neg(x) }), { y: array });
+    const compiled = compile(({ x }) => ({ y: tf.mul(x, 2), z: tf.neg(x) }), { into: { y: array } });
     for (const x of [1, 5]) {
       const { y, z } = compiled({ x: vector(x, 3) });
       expect([...array]).toEqual([2 * x, 6]);

@@ -44,7 +44,8 @@ describe.each([0, 4, 20, 1000])("%i numbers", (size) => {
     const [beta1, beta2, clip, rate, decay, epsilon] = [0.9, 0.95, 0.5, 1e-2, 0.1, 1e-8];
     for (let t = 1; t <= 3; t++) {
       const scalars = [beta1, 1 - beta1, beta2, 1 - beta2, clip, 1 - rate * decay];
-      const correction = [rate / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t), epsilon];
+      const root = Math.sqrt(1 - beta2 ** t);
+      const correction = [(rate * root) / (1 - beta1 ** t), epsilon * root];
       kernels.adamw(0, block, 2 * block, 3 * block, block, ...scalars, ...correction);
       const options = { learningRate: rate, beta1, beta2, epsilon, weightDecay: decay };
       adamW(

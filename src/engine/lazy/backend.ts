@@ -28,6 +28,13 @@ export interface Compiled {
   dispose(): void;
 }
 
+export interface CompileOptions {
+  /** Outputs by name that are written to an array of the right size instead of a new one. */
+  into?: Record<string, TypedArray>;
+  /** An output takes the array of the input of its name (of one shape), which must not be used again: caches. */
+  overwrite?: boolean;
+}
+
 interface Entry {
   value: Value;
   references: number;
@@ -249,10 +256,9 @@ export class LazyBackend extends tf.KernelBackend {
 
   /**
    * Traces `fn` once per shape signature and replays it afterwards. Inside `fn` nothing may be read; tensors made
-   * from data inside it, and tensors that it closes over, are frozen at their value while tracing. With `into`, an
-   * output of that name is written to that array (of the right size) instead of a new one.
+   * from data inside it, and tensors that it closes over, are frozen at their value while tracing.
    */
-  compile(fn: (inputs: TensorMap) => TensorMap, into: Record<string, TypedArray> = {}): Compiled {
+  compile(fn: (inputs: TensorMap) => TensorMap, { into = {}, overwrite = false }: CompileOptions = {}): Compiled {
     const replays = new Map<string, Replay>();
     const compiled = (inputs: TensorMap): TensorMap => {
       const key = Object.entries(inputs)
@@ -262,7 +268,10 @@ export class LazyBackend extends tf.KernelBackend {
       replays.delete(key);
       replays.set(key, replay); // newest last
       forgetOldest(replays, ({ executable }) => this.disposeSession(executable));
-      const results = replay.outputs.map(({ name, shape, dtype }) => into[name] ?? allocate(dtype, sizeOf(shape)));
+      const results = replay.outputs.map(({ name, shape, dtype }) => {
+        if (overwrite && replay.feeds.includes(name)) return this.readSync(inputs[name].dataId);
+        return into[name] ?? allocate(dtype, sizeOf(shape));
+      });
       replay.executable.run(
         replay.feeds.map((feed) => (typeof feed === "string" ? this.readSync(inputs[feed].dataId) : feed)),
         results,
