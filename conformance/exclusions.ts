@@ -3,6 +3,7 @@
  * the report gives the share of all tests, with these, and of the others.
  */
 import { TENSORFLOW_EXCLUSIONS } from "./tensorflow.ts";
+import { WEBGPU_EXCLUSIONS } from "./webgpu.ts";
 
 export interface Exclusion {
   /** Matches a test's full name without the engine's. */
@@ -12,4 +13,4 @@ export interface Exclusion {
   engines?: string[];
 }
 
-export const EXCLUSIONS: Exclusion[] = [...TENSORFLOW_EXCLUSIONS];
+export const EXCLUSIONS: Exclusion[] = [...TENSORFLOW_EXCLUSIONS, ...WEBGPU_EXCLUSIONS];

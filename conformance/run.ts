@@ -28,6 +28,9 @@ interface Counts {
   onHost: number;
 }
 
+/** Without it, webgpu gives small arrays to TensorFlow.js' CPU kernels, which are not what is tested. */
+const FLAGS: Partial<Record<string, Record<string, boolean>>> = { webgpu: { WEBGPU_CPU_FORWARD: false } };
+
 function count(results: TestResult[]): Counts {
   const of = (status: TestResult["status"]) => results.filter((result) => result.status === status);
   const passed = of("passed");
@@ -64,14 +67,15 @@ await main(async () => {
   const suite = await loadSuite();
   const { startEngine } = await import("../src/engine/engine.ts"); // after the suite: our gradients replace the shipped
   const { takeHostKernels } = await import("../src/engine/lazy/host.ts");
+  const { takeDeviceFailure } = await import("../src/engine/webgpu.ts");
   const { name } = await startEngine(options.engine);
 
   const exclusions = EXCLUSIONS.filter(({ engines }) => engines?.includes(name) ?? true);
   const excluded = (test: string) => exclusions.some(({ tests }) => tests.test(test));
   const started = Date.now();
   const all = await suite.run(
-    { name, backend: tf.getBackend() },
-    { include: (test) => test.includes(options.filter) && !excluded(test), takeHostKernels },
+    { name, backend: tf.getBackend(), flags: FLAGS[name] ?? {} },
+    { include: (test) => test.includes(options.filter) && !excluded(test), takeDeviceFailure, takeHostKernels },
   );
   const results = all.filter((result) => result.name.includes(options.filter));
   if (results.length === 0) throw new UserError(`--filter ${options.filter}: no test has this in its name`);

@@ -39,11 +39,20 @@ export interface TestResult {
 
 export interface Suite {
   /** Runs the tests that `include` names; what it leaves out is "skipped". */
-  run(engine: { name: string; backend: string }, options: SuiteOptions): Promise<TestResult[]>;
+  run(engine: TestedEngine, options: SuiteOptions): Promise<TestResult[]>;
+}
+
+interface TestedEngine {
+  name: string;
+  backend: string;
+  /** TensorFlow.js' flags for all tests. */
+  flags: Record<string, boolean>;
 }
 
 interface SuiteOptions {
   include: (name: string) => boolean;
+  /** What the engine's device refused since the last call, beside the program: that fails the test. */
+  takeDeviceFailure: () => Promise<string | undefined>;
   /** The host kernels that ran since the last call. */
   takeHostKernels: () => string[];
 }
@@ -82,12 +91,12 @@ async function run(
   // biome-ignore lint/suspicious/noExplicitAny: jasmine-core has no types of its own
   jasmine: any,
   describeAll: (testEnv: object) => void,
-  { name, backend }: { name: string; backend: string },
-  { include, takeHostKernels }: SuiteOptions,
+  { name, backend, flags }: TestedEngine,
+  { include, takeDeviceFailure, takeHostKernels }: SuiteOptions,
 ): Promise<TestResult[]> {
-  const suffix = ` ${name} {}`; // how describeWithFlags marks the groups that use the backend
+  const suffix = ` ${name} ${JSON.stringify(flags)}`; // how describeWithFlags marks the groups that use the backend
   const plain = (text: string) => text.replaceAll(suffix, "");
-  describeAll({ name, backendName: backend, flags: {}, isDataSync: true });
+  describeAll({ name, backendName: backend, flags, isDataSync: true });
   const results: TestResult[] = [];
   const groups: string[] = [];
   const environment = jasmine.getEnv();
@@ -99,14 +108,16 @@ async function run(
     suiteStarted: ({ description }: Spec) => void groups.push(plain(description)),
     suiteDone: () => void groups.pop(),
     specStarted: () => void takeHostKernels(),
-    specDone: ({ fullName, status, failedExpectations }: Spec) => {
+    specDone: async ({ fullName, status, failedExpectations }: Spec) => {
+      const refused = status === "passed" || status === "failed" ? await takeDeviceFailure() : undefined;
       const result: TestResult = {
         op: groups[0],
         name: plain(fullName),
-        status: status === "passed" || status === "failed" ? status : "skipped",
+        status: refused ? "failed" : status === "passed" || status === "failed" ? status : "skipped",
         onHost: takeHostKernels(),
       };
-      if (status === "failed") result.error = failedExpectations[0]?.message.split("\n")[0] ?? "no message";
+      if (result.status === "failed")
+        result.error = refused ?? failedExpectations[0]?.message.split("\n")[0] ?? "no message";
       results.push(result);
     },
   });

@@ -19,12 +19,12 @@ const ADAPTER: GPURequestAdapterOptions = { powerPreference: "high-performance" 
 export async function startWebgpu(hardwareOnly: boolean): Promise<string> {
   const gpu = globalThis.navigator?.gpu ?? (await installDawn());
   const adapter = await gpu.requestAdapter(ADAPTER);
-  if (!adapter) throw new Error("no WebGPU adapter: no Vulkan, Metal or D3D12 driver that Dawn accepts was found");
+  if (!adapter) throw new Error("no WebGPU adapter: no Vulkan, Metal or D3D12 driver was found that WebGPU accepts");
   const { name, software } = describe(adapter.info);
   if (hardwareOnly && software) throw new Error(`no GPU, only ${name}`);
   await import("@tensorflow/tfjs-backend-webgpu"); // registers itself when navigator.gpu is there
+  guardEachNew();
   if (!(await tf.setBackend("webgpu"))) throw new Error(`TensorFlow.js could not start its webgpu backend on ${name}`);
-  guard(tf.backend() as WebGPUBackend);
   await import("./webgpuKernels.ts");
   return name;
 }
@@ -55,24 +55,53 @@ function describe(info: GPUAdapterInfo) {
   };
 }
 
-const guarded = new WeakSet<WebGPUBackend>();
+let guarding = false;
 
-/** Makes every read fail after the device refused a command or was lost, and names what cannot be read. */
-function guard(backend: WebGPUBackend) {
-  if (guarded.has(backend)) return;
-  guarded.add(backend);
-  let failure: string | undefined;
-  backend.device.addEventListener("uncapturederror", (event) => {
-    failure ??= event.error.message;
-  });
+/** Every backend that TensorFlow.js makes from now on is a guarded one: it makes a new one after a reset. */
+function guardEachNew() {
+  if (guarding) return;
+  const make = tf.findBackendFactory("webgpu");
+  tf.removeBackend("webgpu");
+  tf.registerBackend("webgpu", async () => guard((await make()) as WebGPUBackend));
+  guarding = true;
+}
+
+/** The first thing that the device of a backend refused. */
+const failures = new WeakMap<WebGPUBackend, string>();
+
+/** What the active device refused since it started, or since the last call; for tests, which go on after it. */
+export async function takeDeviceFailure(): Promise<string | undefined> {
+  if (tf.getBackend() !== "webgpu") return undefined;
+  const backend = tf.backend() as WebGPUBackend;
+  await backend.device.queue.onSubmittedWorkDone(); // its errors come before
+  const failure = failures.get(backend);
+  failures.delete(backend);
+  return failure;
+}
+
+/**
+ * Makes every read fail after the device refused a command or was lost; names what cannot be read; lets a tensor be
+ * disposed while it is read.
+ */
+function guard(backend: WebGPUBackend): WebGPUBackend {
+  const fail = (message: string) => {
+    if (!failures.has(backend)) failures.set(backend, message);
+  };
+  backend.device.addEventListener("uncapturederror", (event) => fail(event.error.message));
   backend.device.lost.then(({ reason, message }) => {
-    if (reason !== "destroyed") failure ??= `the device was lost: ${message}`;
+    if (reason !== "destroyed") fail(`the device was lost: ${message}`);
   });
   const read = backend.read.bind(backend);
   backend.read = async (dataId) => {
-    const values = await read(dataId);
-    if (failure) throw new Error(`webgpu: ${failure}`);
-    return values;
+    backend.incRef(dataId);
+    try {
+      const values = await read(dataId);
+      const failure = failures.get(backend);
+      if (failure) throw new Error(`webgpu: ${failure}`);
+      return values;
+    } finally {
+      if (backend.disposeData(dataId)) tf.engine().removeDataId(dataId, backend);
+    }
   };
   if (typeof OffscreenCanvas === "undefined") {
     const readSync = backend.readSync.bind(backend);
@@ -83,4 +112,10 @@ function guard(backend: WebGPUBackend) {
       return readSync(dataId);
     };
   }
+  const dispose = backend.dispose.bind(backend);
+  backend.dispose = () => {
+    dispose();
+    backend.device.destroy(); // which the stock backend forgets
+  };
+  return backend;
 }

@@ -6,6 +6,8 @@
  * Sin and Cos are WGSL's own, which may be wrong by 2^-11 (WGSL, "Floating Point Accuracy"; SwiftShader's are, by 4e-4);
  * rotary embeddings carry that into every logit. These are the textbook ones: take n quarter turns off in three exact
  * parts (Cody & Waite), then Cephes' polynomials on [-π/4, π/4].
+ *
+ * Cumsum and Cumprod from the end compile the length into the shader, which is then used again for other lengths.
  */
 import * as tf from "@tensorflow/tfjs-core";
 
@@ -41,3 +43,21 @@ function replace(kernelName: string, compute: (inputs: tf.Tensor[]) => tf.Tensor
 replace("Sin", ([x]) => sine(x, 0));
 replace("Cos", ([x]) => sine(x, 1));
 replace("AddN", ([first, ...rest]) => rest.reduce<tf.Tensor>((sum, x) => tf.add(sum, x), tf.clone(first)));
+
+for (const [kernelName, op] of [
+  ["Cumsum", tf.cumsum],
+  ["Cumprod", tf.cumprod],
+] as const) {
+  const { kernelFunc } = tf.getKernel(kernelName, "webgpu");
+  tf.unregisterKernel(kernelName, "webgpu");
+  tf.registerKernel({
+    kernelName,
+    backendName: "webgpu",
+    kernelFunc: (call) => {
+      const { axis, exclusive, reverse } = call.attrs as { axis: number; exclusive: boolean; reverse: boolean };
+      if (!reverse) return kernelFunc(call);
+      const x = call.inputs.x as tf.Tensor;
+      return tf.tidy(() => tf.reverse(op(tf.reverse(x, axis), axis, exclusive), axis));
+    },
+  });
+}

@@ -63,6 +63,56 @@ if (missing !== null) {
     tf.dispose([sin, cos]);
   });
 
+  test("cumulative sums and products from the end, of several lengths", async () => {
+    for (const n of [3, 5, 4]) {
+      const x = Array.from({ length: n }, (_, i) => i + 2);
+      const [sum, product] = tf.tidy(() => [
+        tf.cumsum(tf.neg(tf.tensor1d(x)), 0, false, true),
+        tf.cumprod(tf.tensor2d([x, x]), 1, true, true),
+      ]);
+      expect([...(await sum.data())]).toEqual(x.map((_, i) => -x.slice(i).reduce((a, b) => a + b)));
+      const after = x.map((_, i) => x.slice(i + 1).reduce((a, b) => a * b, 1));
+      expect([...(await product.data())]).toEqual([...after, ...after]);
+      tf.dispose([sum, product]);
+    }
+  });
+
+  test("a tensor that is disposed while it is read", async () => {
+    const before = tf.memory();
+    const x = tf.tidy(() => tf.matMul(tf.ones([40, 50]), tf.ones([50, 60])));
+    const reading = x.data();
+    x.dispose();
+    expect((await reading)[2399]).toBe(50);
+    expect(tf.memory()).toMatchObject({ numTensors: before.numTensors, numDataBuffers: before.numDataBuffers });
+  });
+
+  test.each([
+    "model.embed_tokens.weight",
+    "model.layers.0.input_layernorm.weight",
+    "model.layers.0.self_attn.q_proj.weight",
+    "model.layers.0.self_attn.k_proj.bias",
+    "model.layers.0.mlp.gate_proj.weight",
+    "model.norm.weight",
+  ])("NaN in %s is seen in the gradients, although WGSL's exp and log may overlook it", async (name) => {
+    const parameters = initParameters(TINY, 1);
+    const values = await parameters[name].data();
+    const broken = tf.tensor(Float32Array.from(values).fill(Number.NaN, 0, 1), parameters[name].shape);
+    parameters[name].dispose();
+    parameters[name] = broken;
+    const skips: (string | undefined)[] = [];
+    await train(parameters, {
+      lossFunction: pretrainLoss(TINY),
+      steps: 1,
+      tokensPerStep: 32,
+      batchAt: pretrainingBatch,
+      schedule: constant(1e-2),
+      optimizer: PAPER_ADAMW,
+      onStep: (_, __, ___, skipped) => skips.push(skipped),
+    });
+    tf.dispose(parameters);
+    expect(skips).toEqual([expect.stringMatching(/^step 0: the gradient of .* holds NaN$/)]);
+  });
+
   test("a synchronous read says what to do instead", () => {
     tf.tidy(() => {
       const y = tf.matMul(tf.ones([40, 50]), tf.ones([50, 60]));

@@ -107,12 +107,14 @@ onEveryEngine((engine) => {
     return;
   }
   if (engine === "webgpu" && process.env.CI) {
-    test.skip("software Vulkan in CI takes minutes for each; npm run parity -- --engine webgpu has them", () => {});
+    test.skip("software Vulkan takes 5 minutes for them; npm run parity -- --engine webgpu has them", () => {});
     return;
   }
   for (const [name, make] of Object.entries(CASES)) {
     if (/^rope/.test(name) && engine === "wasm")
       test.skip(`${name}: TensorFlow.js' five-dimensional pad and concat take minutes here`, () => {});
+    else if (/^linear with a weight/.test(name) && engine === "webgpu")
+      test.skip(`${name}: TensorFlow.js' transpose takes at most 65,535 × 16 rows here, and says so`, () => {});
     else test(name, () => check(make(), 1));
   }
 
