@@ -16,14 +16,15 @@ export function countingEngine(): Counts {
   const counts: Counts = { compiled: 0, runs: 0, disposed: 0, kernels: new Set() };
   const onnx = new OnnxExecutor();
   const executor: Executor = {
+    inHostMemory: true,
     compile(graph: Graph) {
       counts.compiled++;
       for (const { kernel } of graph.nodes) counts.kernels.add(kernel);
       const executable = onnx.compile(graph);
       return {
-        run(inputs, outputs) {
+        run(inputs, into) {
           counts.runs++;
-          executable.run(inputs, outputs);
+          return executable.run(inputs, into);
         },
         dispose() {
           counts.disposed++;

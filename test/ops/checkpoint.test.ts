@@ -69,6 +69,7 @@ test("onnx: the program computes every layer twice, once behind a barrier; bench
   const seen: Record<string, number>[] = [];
   const onnx = new OnnxExecutor();
   const watching = new LazyBackend({
+    inHostMemory: true,
     compile(graph) {
       const count = (op: string) => toOnnx(graph).nodes.filter((node) => node.op === op).length;
       seen.push({ softmax: count("Softmax"), barriers: graph.nodes.filter((n) => n.kernel === "Barrier").length });

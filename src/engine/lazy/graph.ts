@@ -1,11 +1,11 @@
 /**
  * @file The recorded program: values and the kernels between them.
  *
- * A {@link Value} is either materialised (it has `data`) or pending (it has a `producer`). Kernels are recorded by
- * their TensorFlow.js name with their attributes; what they mean on a device is the executor's business
- * (`../onnx/lowering.ts`). The same semantics as PyTorch/XLA's lazy tensors.
+ * A {@link Value} is either there (as `data`, or on a `device`) or pending (it has a `producer`). Kernels are recorded
+ * by their TensorFlow.js name with their attributes; what they mean is the executor's business (`../onnx/lowering.ts`,
+ * `../gpujs/launch.ts`). The same semantics as PyTorch/XLA's lazy tensors.
  */
-import type { DataType } from "@tensorflow/tfjs-core";
+import type { backend_util, DataType } from "@tensorflow/tfjs-core";
 import { UserError } from "../../util/assert.ts";
 
 export type TypedArray = Float32Array | Int32Array | Uint8Array;
@@ -13,13 +13,27 @@ export type TypedArray = Float32Array | Int32Array | Uint8Array;
 /** JSON-like kernel attributes; they are part of a program's identity. */
 export type Attributes = Record<string, unknown>;
 
+/** Numbers that are on a device: computed there, or sent there. */
+export interface DeviceArray {
+  read(): Promise<TypedArray>;
+  /** Throws where the device can only be read asynchronously. */
+  readSync(): TypedArray;
+  /** The same numbers under a second owner. */
+  share(): DeviceArray;
+  dispose(): void;
+}
+
 export interface Value {
   shape: number[];
   dtype: DataType;
-  /** The kernel that will make it; null once there is data. */
+  /** The kernel that will make it; null once there is data, here or on the device. */
   producer: Node | null;
   data: TypedArray | null;
+  device: DeviceArray | null;
 }
+
+/** A value that is there, in an array or on a device. */
+export const isThere = ({ data, device }: Value) => data !== null || device !== null;
 
 /** A value as a kernel reads it: TensorFlow.js' reshape shares data, so the shape belongs to the reader. */
 export interface Operand {
@@ -42,16 +56,27 @@ export interface Graph {
 }
 
 export interface Executable {
-  /** Reads `inputs`, fills `outputs`; both in the graph's order, sizes as the graph's shapes. Synchronous. */
-  run(inputs: TypedArray[], outputs: TypedArray[]): void;
+  /**
+   * Reads `inputs` and returns the outputs, both in the graph's order. `into`: arrays of the outputs' sizes to write
+   * them to, where the executor works in the host's memory. An executor with a device may return before it is done.
+   */
+  run(inputs: Value[], into: (TypedArray | undefined)[]): (TypedArray | DeviceArray)[];
   dispose(): void;
 }
 
 export interface Executor {
+  /** Its results are arrays of the host, and kernels may change them in place. */
+  readonly inHostMemory: boolean;
   compile(graph: Graph): Executable;
 }
 
 export const sizeOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+
+/** Puts a result where its value is looked for. */
+export function place(value: Value, result: TypedArray | DeviceArray) {
+  if (ArrayBuffer.isView(result)) value.data = result;
+  else value.device = result;
+}
 
 /** A kernel with the shapes that it reads and makes, for error messages: `Linear([8,4] [6,4]) -> [8,6]`. */
 export const describeNode = ({ kernel, inputs, outputs }: Node) =>
@@ -79,6 +104,14 @@ export function allocate(dtype: DataType, size: number, what = `a tensor of ${si
   throw new Error(`engine: dtype ${dtype} is not supported; expected float32, int32 or bool`);
 }
 
+/** Values as TensorFlow.js hands them over; null is zeros. */
+export function toTyped(values: backend_util.BackendValues, dtype: DataType, size: number): TypedArray {
+  if (dtype === "string") return values as unknown as TypedArray; // only the host reads it
+  if (values === null) return allocate(dtype, size);
+  const wanted = allocate(dtype, 0).constructor as new (values: ArrayLike<number>) => TypedArray;
+  return values instanceof wanted ? (values as TypedArray) : new wanted(values as unknown as ArrayLike<number>);
+}
+
 /** Everything that `outputs` need, in an order in which it can run. `inputs` are declared even when unused. */
 export function collect(outputs: Value[], inputs: Value[] = []): Graph {
   const graph: Graph = { inputs: [...inputs], nodes: [], outputs };
@@ -87,7 +120,7 @@ export function collect(outputs: Value[], inputs: Value[] = []): Graph {
   const visit = (value: Value) => {
     if (seen.has(value)) return;
     seen.add(value);
-    if (value.data) graph.inputs.push(value);
+    if (isThere(value)) graph.inputs.push(value);
     else if (!value.producer) throw new Error("engine: a value has neither data nor a kernel that makes it");
     else if (!seen.has(value.producer)) {
       seen.add(value.producer);

@@ -9,10 +9,12 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { Tensor } from "onnxruntime-common";
 import {
+  allocate,
   describeNode,
   type Executable,
   type Executor,
   type Graph,
+  sizeOf,
   type TypedArray,
   type Value,
 } from "../lazy/graph.ts";
@@ -31,6 +33,7 @@ interface NativeSession {
 const require = createRequire(import.meta.url);
 
 export class OnnxExecutor implements Executor {
+  readonly inHostMemory = true;
   private readonly binding: { InferenceSession: new () => NativeSession };
 
   /** Throws when the native library cannot be loaded on this platform. */
@@ -43,7 +46,7 @@ export class OnnxExecutor implements Executor {
 
   /** Compiles the smallest program. Throws what ONNX Runtime says against its options or this machine. */
   check() {
-    const x: Value = { shape: [1], dtype: "float32", producer: null, data: null };
+    const x: Value = { shape: [1], dtype: "float32", producer: null, data: null, device: null };
     this.compile({ inputs: [x], nodes: [], outputs: [x] }).dispose();
   }
 
@@ -63,11 +66,15 @@ export class OnnxExecutor implements Executor {
     });
     const inputs = new TensorCache(graph.inputs);
     const outputs = new TensorCache(graph.outputs);
+    const what = graph.outputs.map(({ producer }) => (producer ? describeNode(producer) : undefined));
     return {
-      run: (feeds, fetches) => {
+      run: (values, into) => {
+        const feeds = values.map(({ data }) => data!);
+        const results = graph.outputs.map(({ dtype, shape }, i) => into[i] ?? allocate(dtype, sizeOf(shape), what[i]));
         explained(origins, () => {
-          session.run(inputs.named("x", feeds), outputs.named("y", fetches), {});
+          session.run(inputs.named("x", feeds), outputs.named("y", results), {});
         });
+        return results;
       },
       dispose: () => session.dispose(),
     };
