@@ -1,17 +1,21 @@
 /**
  * @file Where tensor programs run: chooses an engine, starts it, and says which one and why.
  *
- * `onnx` records TensorFlow.js programs and runs them with ONNX Runtime (the default); the others are stock
- * TensorFlow.js backends, of which `cuda` and `tensorflow` (libtensorflow) are optional. The same program runs on each.
+ * `onnx` records TensorFlow.js programs and runs them with ONNX Runtime (the default); `gpujs` records them too and runs
+ * them as the GPU.js kernels of `gpujs/kernels/`. The others are stock TensorFlow.js backends, of which `cuda` and
+ * `tensorflow` (libtensorflow) are optional. The same program runs on each.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../util/assert.ts";
 import "./gradients.ts";
+import type { GpujsOptions } from "./gpujs/start.ts";
 import { type Compiled, type CompileOptions, LazyBackend, type TensorMap } from "./lazy/backend.ts";
 import "./lazy/kernels.ts";
 
 /** In the order in which "auto" tries them. */
-export const ENGINES = ["cuda", "onnx", "webgpu", "tensorflow", "wasm", "cpu"] as const;
+const AUTO = ["cuda", "onnx", "webgpu", "tensorflow", "wasm", "cpu"] as const;
+/** Those that run when they are asked for, too: `gpujs` on a GPU where there is one, and each of its modes by name. */
+export const ENGINES = [...AUTO, "gpujs", "gpujs-webgpu", "gpujs-webasm"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 export interface Engine {
@@ -23,6 +27,7 @@ export interface Engine {
 export interface EngineOptions {
   /** ONNX Runtime's session options beside ours, e.g. `{ enableProfiling: true }`; of the first start only. */
   onnxSession?: object;
+  gpujs?: GpujsOptions;
 }
 
 /**
@@ -43,7 +48,7 @@ export async function startEngine(name: string = "auto", options: EngineOptions 
     }
   }
   const failures: string[] = [];
-  for (const candidate of ENGINES) {
+  for (const candidate of AUTO) {
     try {
       const device = await START[candidate](options, true);
       const why = [`the fastest that starts here${device ? `, on ${device}` : ""}`, ...failures].join("; ");
@@ -80,6 +85,9 @@ const START: Record<EngineName, (options: EngineOptions, auto: boolean) => Promi
     await import("@tensorflow/tfjs-backend-cpu");
     return use("cpu");
   },
+  gpujs: async ({ gpujs }) => (await import("./gpujs/start.ts")).startGpujsBest(gpujs),
+  "gpujs-webgpu": async ({ gpujs }) => (await import("./gpujs/start.ts")).startGpujs("webgpu", gpujs),
+  "gpujs-webasm": async ({ gpujs }) => (await import("./gpujs/start.ts")).startGpujs("webasm", gpujs),
 };
 
 async function use(backend: string): Promise<undefined> {

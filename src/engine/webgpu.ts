@@ -17,16 +17,21 @@ const ADAPTER: GPURequestAdapterOptions = { powerPreference: "high-performance" 
  * `hardwareOnly`: refuses such an adapter, which is far slower than the other engines.
  */
 export async function startWebgpu(hardwareOnly: boolean): Promise<string> {
-  const gpu = globalThis.navigator?.gpu ?? (await installDawn());
-  const adapter = await gpu.requestAdapter(ADAPTER);
-  if (!adapter) throw new Error("no WebGPU adapter: no Vulkan, Metal or D3D12 driver was found that WebGPU accepts");
-  const { name, software } = describe(adapter.info);
+  const { name, software } = await adapterName();
   if (hardwareOnly && software) throw new Error(`no GPU, only ${name}`);
   await import("@tensorflow/tfjs-backend-webgpu"); // registers itself when navigator.gpu is there
   guardEachNew();
   if (!(await tf.setBackend("webgpu"))) throw new Error(`TensorFlow.js could not start its webgpu backend on ${name}`);
   await import("./webgpuKernels.ts");
   return name;
+}
+
+/** The adapter that WebGPU has here, for people; `software`: it computes on the CPU. */
+export async function adapterName(): Promise<{ name: string; software: boolean }> {
+  const gpu = globalThis.navigator?.gpu ?? (await installDawn());
+  const adapter = await gpu.requestAdapter(ADAPTER);
+  if (!adapter) throw new Error("no WebGPU adapter: no Vulkan, Metal or D3D12 driver was found that WebGPU accepts");
+  return describe(adapter.info);
 }
 
 /** Puts Dawn's WebGPU where browsers have theirs. The global is also what keeps its instance alive. */

@@ -7,9 +7,10 @@
  *   θ ← θ (1 - η λ) - η / (1-β₁ᵗ) · m / (√v / √(1-β₂ᵗ) + ε)
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { lazyBackend } from "../engine/engine.ts";
+import { compile, lazyBackend } from "../engine/engine.ts";
 import { makeSimdMemory, type SimdKernels } from "../engine/simd.ts";
 import type { Parameters } from "../model/qwen2.ts";
+import { type AdamWInput, adamw, globalNorm } from "../ops/adamw.ts";
 import { UserError } from "../util/assert.ts";
 
 export interface AdamWOptions {
@@ -39,9 +40,9 @@ const decays = (x: tf.Tensor) => x.shape.length >= 2;
  * memories of at most `largestMemory` bytes.
  */
 export function makeAdamW(parameters: Parameters, options: AdamWOptions, largestMemory = LARGEST_MEMORY): AdamW {
-  return lazyBackend()
+  return lazyBackend()?.inHostMemory
     ? inPlace(parameters, options, makeShards(parameters, largestMemory))
-    : composed(parameters, options);
+    : replacing(parameters, options);
 }
 
 /** What one WebAssembly.Memory can hold: 2^16 pages. */
@@ -142,44 +143,40 @@ function inPlace(parameters: Parameters, options: AdamWOptions, shards: Shard[])
   };
 }
 
-/** The formula in TensorFlow.js ops, for the stock backends. */
-function composed(parameters: Parameters, options: AdamWOptions): AdamW {
+/** New tensors at each step: stock backends, and the lazy ones whose tensors are on a device and stay there. */
+function replacing(parameters: Parameters, options: AdamWOptions): AdamW {
   const zeros = () => Object.fromEntries(Object.entries(parameters).map(([name, x]) => [name, tf.zerosLike(x)]));
-  const first = zeros();
-  const second = zeros();
+  const records = { parameter: parameters, first: zeros(), second: zeros() };
+  const normOf = compile((gradients) => ({ norm: globalNorm(Object.values(gradients)) }));
+  const update = (weightDecay: number) =>
+    compile((inputs) => adamw(inputs as unknown as AdamWInput, { ...options, weightDecay }));
+  const [decaying, keeping] = [update(options.weightDecay), update(0)];
   let t = 0;
-  const replace = (record: Record<string, tf.Tensor>, name: string, now: tf.Tensor) => {
-    record[name].dispose();
-    record[name] = now;
-  };
   return {
     gradientArrays: {},
     async step(gradients, learningRate) {
-      // row by row first: one float32 sum over millions of squares, as TensorFlow.js' wasm has it, loses a percent
-      const squares = tf.tidy(() => tf.addN(Object.values(gradients).map((g) => tf.sum(tf.sum(tf.square(g), -1)))));
-      const norm = Math.sqrt((await squares.data())[0]);
-      squares.dispose();
-      if (!Number.isFinite(norm)) return norm;
-      t++;
-      const { beta1, beta2, epsilon, weightDecay, maxGradNorm } = options;
-      const clip = Math.min(1, maxGradNorm / (norm + 1e-6));
-      for (const name of Object.keys(parameters)) {
-        const [p, m, v] = tf.tidy(() => {
-          const g = tf.mul(gradients[name], clip);
-          const m = tf.add(tf.mul(first[name], beta1), tf.mul(g, 1 - beta1));
-          const v = tf.add(tf.mul(second[name], beta2), tf.mul(tf.square(g), 1 - beta2));
-          const kept = tf.mul(parameters[name], 1 - learningRate * (decays(parameters[name]) ? weightDecay : 0));
-          const scale = tf.add(tf.div(tf.sqrt(v), Math.sqrt(1 - beta2 ** t)), epsilon);
-          return [tf.sub(kept, tf.div(tf.mul(m, learningRate / (1 - beta1 ** t)), scale)), m, v];
-        });
-        replace(parameters, name, p);
-        replace(first, name, m);
-        replace(second, name, v);
+      const { norm } = normOf(gradients);
+      const length = (await norm.data())[0];
+      if (Number.isFinite(length)) {
+        t++;
+        const step = tf.tensor1d([learningRate, 1 - options.beta1 ** t, Math.sqrt(1 - options.beta2 ** t)]);
+        for (const [name, gradient] of Object.entries(gradients)) {
+          const old = Object.entries(records).map(([part, record]) => [part, record[name]]);
+          const inputs = { ...Object.fromEntries(old), gradient, norm, step };
+          const made = (decays(gradient) ? decaying : keeping)(inputs);
+          for (const [part, record] of Object.entries(records)) {
+            record[name].dispose();
+            record[name] = made[part];
+          }
+        }
+        step.dispose();
       }
-      return norm;
+      norm.dispose();
+      return length;
     },
     dispose() {
-      tf.dispose([first, second]);
+      for (const compiled of [normOf, decaying, keeping]) compiled.dispose();
+      tf.dispose([records.first, records.second]);
     },
   };
 }

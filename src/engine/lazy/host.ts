@@ -25,7 +25,7 @@ export function runOnHost(kernelName: string, lazy: LazyBackend, inputs: Inputs,
   ran.add(kernelName);
   cpu ??= load();
   const kernel = tf.getKernel(kernelName, "cpu");
-  if (!kernel) throw new Error(`engine onnx: ${kernelName} of complex numbers or strings is not supported`);
+  if (!kernel) throw new Error(`engine: ${kernelName} of complex numbers or strings is not supported`);
   const host = cpu;
   const given: tf.TensorInfo[] = [];
   const send = (x: Inputs): unknown => {

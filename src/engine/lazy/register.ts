@@ -1,7 +1,8 @@
 /**
  * @file How the lazy backend gets its kernels: recorded ones ({@link registerLazyKernel}), views and data
  * ({@link registerDirect}). Shape and dtype of every result are checked when a kernel is recorded, so an error names
- * the op where it was written. The computing is the executor's (`../onnx/lowering.ts`).
+ * the op where it was written. The computing is the executor's (`../onnx/lowering.ts`,
+ * `../gpujs/launch.ts`).
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { LazyBackend } from "./backend.ts";
@@ -20,19 +21,22 @@ export interface Inferred {
   list?: boolean;
 }
 
-const LAZY_BACKENDS = ["onnx"];
+export const GPUJS_BACKENDS = ["gpujs-webasm", "gpujs-webgpu"];
+const LAZY_BACKENDS = ["onnx", ...GPUJS_BACKENDS];
 
 /** Registers a kernel that is recorded: `infer` gives its operands, attributes and result shapes. */
 export function registerLazyKernel(
   kernelName: string,
   infer: (inputs: Infos, attributes: Attrs, backend: LazyBackend) => Inferred,
+  backends = LAZY_BACKENDS,
 ) {
-  registerDirect(kernelName, (backend, infos, attrs) => {
+  const run: Run = (backend, infos, attrs) => {
     if (hasHostType(infos, attrs)) return runOnHost(kernelName, backend, infos, attrs);
     const { inputs, attributes = {}, outputs, list = outputs.length > 1 } = infer(infos, attrs, backend);
     const made = backend.record(kernelName, inputs, attributes, outputs);
     return list ? made : made[0];
-  });
+  };
+  registerDirect(kernelName, run, backends);
 }
 
 /** Complex numbers and strings have no place in a recorded program: what works on them works on the host. */
@@ -41,12 +45,11 @@ function hasHostType(inputs: Infos, { dtype, value }: Attrs): boolean {
   return types.includes("complex64") || types.includes("string") || typeof value === "string";
 }
 
+type Run = (backend: LazyBackend, inputs: Infos, attributes: Attrs) => tf.TensorInfo | tf.TensorInfo[];
+
 /** Registers a kernel that makes its results itself. */
-export function registerDirect(
-  kernelName: string,
-  run: (backend: LazyBackend, inputs: Infos, attributes: Attrs) => tf.TensorInfo | tf.TensorInfo[],
-) {
-  for (const backendName of LAZY_BACKENDS)
+export function registerDirect(kernelName: string, run: Run, backends = LAZY_BACKENDS) {
+  for (const backendName of backends)
     tf.registerKernel({
       kernelName,
       backendName,
