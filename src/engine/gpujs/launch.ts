@@ -16,6 +16,9 @@ export interface Thread {
 /** A kernel as GPU.js reads it: a plain function (no arrow, no closure, no function inside), or the source of one. */
 export type Kernel = ((this: Thread, ...arrays: number[][][]) => number) | string;
 
+/** A kernel whose threads return four numbers each, side by side in the result; GPU.js has no more. */
+export type KernelOfFours = (this: Thread, ...arrays: number[][][]) => number[];
+
 export type Size = readonly [rows: number, columns: number];
 
 /** Numbers on the device that a program will have; not the numbers. */
@@ -27,7 +30,9 @@ export interface Matrix {
 }
 
 export interface Launch {
-  kernel: Kernel;
+  kernel: Kernel | KernelOfFours;
+  /** Numbers that a thread returns; the output has as many times the columns of threads. */
+  perThread: 1 | 4;
   inputs: Matrix[];
   output: Matrix;
   constants: Record<string, number>;
@@ -60,7 +65,7 @@ export function matrixSize(shape: number[]): Size {
 /** Gives every kernel an identity: two launches with equal ones and equal inputs are one. */
 const identities = new WeakMap<object, number>();
 let numIdentities = 0;
-export function identity(kernel: Kernel): string {
+export function identity(kernel: Kernel | KernelOfFours): string {
   if (typeof kernel === "string") return kernel;
   if (!identities.has(kernel)) identities.set(kernel, numIdentities++);
   return `#${identities.get(kernel)}`;
@@ -111,13 +116,23 @@ export class Program {
   launch(
     kernel: Kernel,
     inputs: Matrix[],
-    [rows, columns]: Size,
+    size: Size,
     constants: Record<string, number> = {},
-    maxIterations = Math.ceil(
-      Math.max(1, rows, columns, ...inputs.flatMap((x) => [x.rows, x.columns]), ...bounds(constants)),
-    ),
+    maxIterations = longest(inputs, size, constants),
     functions: Kernel[] = [],
   ): Matrix {
+    const rest = { constants, maxIterations, functions };
+    return this.add({ kernel, perThread: 1, inputs, ...rest }, size);
+  }
+
+  /** The same with a kernel of four numbers: as many threads as `size` says, four times the columns. */
+  launchFours(kernel: KernelOfFours, inputs: Matrix[], size: Size, constants: Record<string, number> = {}): Matrix {
+    const rest = { constants, maxIterations: longest(inputs, size, constants), functions: [] };
+    return this.add({ kernel, perThread: 4, inputs, ...rest }, [size[0], 4 * size[1]]);
+  }
+
+  private add(launch: Omit<Launch, "output" | "origin">, [rows, columns]: Size): Matrix {
+    const { kernel, inputs, constants, maxIterations } = launch;
     if (inputs.length > MOST_INPUTS)
       throw new Error(`${this.origin}: a kernel with ${inputs.length} arrays; WebGPU allows ${MOST_INPUTS}`);
     const key = [
@@ -131,13 +146,16 @@ export class Program {
     if (known) return known;
     const output = this.array([rows, columns]);
     this.made.set(key, output);
-    this.launches.push({ kernel, inputs, output, constants, maxIterations, functions, origin: this.origin });
+    this.launches.push({ ...launch, output, origin: this.origin });
     return output;
   }
 }
 
-/** What a loop could run to. */
-const bounds = (constants: Record<string, number>) => Object.values(constants).filter((n) => n > 0 && n < 2 ** 31);
+/** What a loop could run to: no size and no constant is larger. */
+function longest(inputs: Matrix[], size: Size, constants: Record<string, number>): number {
+  const sizes = [...size, ...inputs.flatMap((x) => [x.rows, x.columns]), ...Object.values(constants)];
+  return Math.ceil(Math.max(1, ...sizes.filter((n) => n < 2 ** 31)));
+}
 
 export interface Lowered {
   program: Program;

@@ -61,6 +61,8 @@ describe.each<Mode>(["webasm", "webgpu"])("%s", (mode) => {
     { N: 3, I: 5, O: 7 },
     { N: 1, I: 1, O: 1 },
     { N: 2, I: 1501, O: 3 },
+    { N: 8, I: 9, O: 5 }, // rows in fours
+    { N: 4, I: 1501, O: 1 },
   ])("Linear, x [$N, $I], weight [$O, $I]", ({ N, I, O }) => {
     test.for(["none", "bias", "residual"])("addend %s", async (addend, { skip }) => {
       if (missing) skip(missing);
@@ -180,6 +182,7 @@ describe.each<Mode>(["webasm", "webgpu"])("%s", (mode) => {
     { N: 1, C: 1, V: 1 },
     { N: 3, C: 2, V: 1501 },
     { N: 1203, C: 2, V: 3 },
+    { N: 12, C: 8, V: 1504 }, // all three products with rows in fours
   ])("TokenLogprobs and its gradient, h [$N, $C], weight [$V, $C]", async ({ N, C, V }, { skip }) => {
     if (missing) skip(missing);
     const labels = integers(N, V, 3);

@@ -51,9 +51,9 @@ export async function runLaunches(
     }
     return new WebGPUBufferResult({ buffer: x, output: [columns, rows], context, kernel: kernels.at(-1)?.kernel });
   };
-  for (const { kernel, inputs, output, constants, maxIterations } of launches) {
+  for (const { kernel, perThread, inputs, output, constants, maxIterations } of launches) {
     const compiled = gpus.get(mode)!.createKernel(kernel, {
-      output: [output.columns, output.rows],
+      output: [output.columns / perThread, output.rows],
       constants,
       loopMaxIterations: maxIterations,
       pipeline: mode === "webgpu",

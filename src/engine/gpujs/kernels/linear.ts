@@ -3,10 +3,10 @@
  *
  *   y = x Wᵀ + b      dx = dy W      dW = dyᵀ x      db = Σₙ dy      dresidual = dy
  *
- * Without an addend it is {@link matMulTransposedB}; dx and dW are the other two products of matMul.ts.
+ * The products are matMul.ts'; these two kernels are for a number of rows that cannot be blocked, as in generation.
  */
 import { registerLaunches, type Thread } from "../launch.ts";
-import { matMulTransposedB } from "./matMul.ts";
+import { groupedProduct, product, ungroupRowsAdd, ungroupRowsAddRow } from "./matMul.ts";
 
 /** x [N, I], weight [O, I], bias [1, O] -> [N, O]. */
 export function linearBias(this: Thread, x: number[][], weight: number[][], bias: number[][]): number {
@@ -23,8 +23,10 @@ export function linearResidual(this: Thread, x: number[][], weight: number[][], 
 }
 
 registerLaunches("Linear", (p, [x, weight, addend], node) => {
+  if (!addend) return product(p, "transposedB", x, weight);
   const size = [x.rows, weight.rows] as const; // [N, O]
-  if (!addend) return p.launch(matMulTransposedB, [x, weight], size, { K: x.columns });
   const isBias = node.inputs[2].shape.length === 1;
+  const grouped = groupedProduct(p, "transposedB", x, weight);
+  if (grouped) return p.launch(isBias ? ungroupRowsAddRow : ungroupRowsAdd, [grouped, addend], size);
   return p.launch(isBias ? linearBias : linearResidual, [x, weight, addend], size, { I: x.columns });
 });

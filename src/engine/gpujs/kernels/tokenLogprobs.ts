@@ -7,7 +7,7 @@
  * The products are matMul.ts' and max and sum are softmax.ts'.
  */
 import { type Matrix, type Program, registerLaunches, type Thread } from "../launch.ts";
-import { matMul, matMulTransposedA, matMulTransposedB } from "./matMul.ts";
+import { product } from "./matMul.ts";
 import { softmaxParts } from "./softmax.ts";
 
 /** z [N, V], labels [N, 1], max [N, 1], sum [N, 1] -> y [N, 1], nats. */
@@ -36,7 +36,7 @@ export function tokenLogprobsGradient(
 }
 
 function logits(p: Program, h: Matrix, weight: Matrix) {
-  const z = p.launch(matMulTransposedB, [h, weight], [h.rows, weight.rows], { K: h.columns }); // [N, V]
+  const z = product(p, "transposedB", h, weight); // [N, V]
   return [z, ...softmaxParts(p, z)] as const;
 }
 
@@ -46,12 +46,12 @@ registerLaunches("TokenLogprobs", (p, [h, weight, labels]) => {
 });
 
 registerLaunches("TokenLogprobsGrad", (p, [h, weight, labels, dy]) => {
-  const [N, C, V] = [h.rows, h.columns, weight.rows];
+  const [N, V] = [h.rows, weight.rows];
   const [z, max, sum] = logits(p, h, weight);
   const inputs = [z, p.view(labels, [N, 1]), max, sum, p.view(dy, [N, 1])];
   const dz = p.launch(tokenLogprobsGradient, inputs, [N, V]);
   return [
-    p.launch(matMul, [dz, weight], [N, C], { K: V }), // dh
-    p.launch(matMulTransposedA, [dz, h], [V, C], { K: N }), // dW
+    product(p, "plain", dz, weight), // dh [N, C]
+    product(p, "transposedA", dz, h), // dW [V, C]
   ];
 });
