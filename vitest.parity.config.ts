@@ -1,11 +1,11 @@
 import { defineConfig } from "vitest/config";
-import { ENGINES } from "./src/engine/engine.ts";
+import { EACH_ENGINE } from "./src/engine/engine.ts";
 
 /** The parity suite with its big cases, each engine in processes of its own. `npm run parity` reads this. */
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    projects: ENGINES.map((name) => ({
+    projects: EACH_ENGINE.map((name) => ({
       test: {
         name,
         env: { PARITY_ENGINE: name },

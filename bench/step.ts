@@ -9,7 +9,7 @@
  * peak is the step's matrix products (bench/configs.ts) at the highest speed that any product had here, in float32.
  */
 import { main, parse } from "../src/cli/options.ts";
-import { ENGINES } from "../src/engine/engine.ts";
+import { EACH_ENGINE, ENGINES } from "../src/engine/engine.ts";
 import { CONFIGS, describeConfig, flopsOfStep, productsOfStep, toPython } from "./configs.ts";
 import { type Contender, here, ours, type Race, race, startContender, type Turn } from "./contenders.ts";
 import { benchCommand, namesOf, numberOf, pythonOf } from "./options.ts";
@@ -160,7 +160,7 @@ async function measure(letter: string, options: Options, slow: Map<string, strin
     const python: [string, string[]] = [pythonOf(options.python), [...args, "--warmup", `${options.warmup}`]];
     await start(`pytorch ${variant}`, python, START_SECONDS.pytorch, "see --help for the Python that it needs");
   }
-  for (const engine of options.engines ?? ENGINES) {
+  for (const engine of options.engines ?? EACH_ENGINE) {
     if (slow.has(engine)) missing[engine] = slow.get(engine)!;
     else {
       const program = ours("contender.ts", engine, letter, `${options.warmup}`, `${WARMUP_SECONDS}`);

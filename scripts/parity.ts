@@ -7,7 +7,7 @@ import { Command } from "commander";
 import type { TestCase, TestModule } from "vitest/node";
 import { startVitest } from "vitest/node";
 import { main, parse } from "../src/cli/options.ts";
-import { ENGINES } from "../src/engine/engine.ts";
+import { EACH_ENGINE } from "../src/engine/engine.ts";
 import { UserError } from "../src/util/assert.ts";
 
 /** An absent engine is a test of this name, see test/parity/engines.ts. */
@@ -16,10 +16,10 @@ const NOT_HERE = /^\S+: not here: (.*)/s;
 main(async () => {
   const command = new Command("parity")
     .description("Checks every engine against float64 loops and Hugging Face's numbers.")
-    .option("--engine <name>", `only this engine: ${ENGINES.join(", ")}`);
+    .option("--engine <name>", `only this engine: ${EACH_ENGINE.join(", ")}`);
   const { engine } = parse<{ engine?: string }>(command, process.argv);
-  if (engine !== undefined && !(ENGINES as readonly string[]).includes(engine))
-    throw new UserError(`--engine ${engine}: no such engine; expected ${ENGINES.join(", ")}`);
+  if (engine !== undefined && !(EACH_ENGINE as readonly string[]).includes(engine))
+    throw new UserError(`--engine ${engine}: no such engine; expected ${EACH_ENGINE.join(", ")}`);
 
   const options = { config: "vitest.parity.config.ts", watch: false, ...(engine ? { project: [engine] } : {}) };
   const vitest = await startVitest("test", [], options);
@@ -28,12 +28,12 @@ main(async () => {
   await vitest.close();
 
   const total = { passed: 0, failed: errors, skipped: 0 };
-  console.log("\nengine       passed  failed  skipped");
-  for (const name of ENGINES.filter((name) => !engine || name === engine)) {
+  console.log("\nengine        passed  failed  skipped");
+  for (const name of EACH_ENGINE.filter((name) => !engine || name === engine)) {
     const { counts, absent } = summary(modules.filter((module) => module.project.name === name));
     for (const key of Object.keys(total) as (keyof typeof total)[]) total[key] += counts[key];
     const numbers = [counts.passed, counts.failed, counts.skipped].map((n) => String(n).padStart(6)).join("  ");
-    console.log(`${name.padEnd(11)} ${absent === undefined ? numbers : `NOT TESTED, not here: ${absent}`}`);
+    console.log(`${name.padEnd(12)} ${absent === undefined ? numbers : `NOT TESTED, not here: ${absent}`}`);
     if (engine && absent !== undefined) throw new UserError(`--engine ${engine}: cannot start here: ${absent}`);
   }
   console.log(`\nparity: ${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -18,6 +18,9 @@ const AUTO = ["cuda", "onnx", "webgpu", "tensorflow", "wasm", "cpu"] as const;
 export const ENGINES = [...AUTO, "gpujs", "gpujs-webgpu", "gpujs-webasm"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
+/** Each engine once, for what goes through all of them: `gpujs` is one of its modes. */
+export const EACH_ENGINE = ENGINES.filter((name) => name !== "gpujs");
+
 export interface Engine {
   name: EngineName;
   /** Why this one, for people: printed at the start of every run. */

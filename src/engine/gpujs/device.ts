@@ -6,7 +6,7 @@
  * interface a few fields of its kernel objects are used ({@link Built}); its version is pinned, test/engine covers them.
  */
 import gpujs, { type IKernelRunShortcut } from "gpu.js";
-import { identity, type Kernel, type Launch } from "./launch.ts";
+import { identity, type Launch } from "./launch.ts";
 
 /** A compiled launch: takes arrays of its inputs' sizes, returns a new one. */
 export interface Runnable<A> {
@@ -44,13 +44,13 @@ interface Built {
 type Mode = Device<unknown>["mode"];
 
 function create(gpu: InstanceType<typeof gpujs.GPU>, launch: Launch): { call: IKernelRunShortcut; built: Built } {
-  const { kernel, output, constants, maxIterations, functions } = launch;
+  const { kernel, perThread, output, constants, maxIterations, functions } = launch;
   // GPU.js takes every whole number for a 32-bit integer
   const typeOf = (n: number) => (Number.isInteger(n) && Math.abs(n) < 2 ** 31 ? "Integer" : "Float");
   const call = gpu.createKernel(
     kernel as string,
     {
-      output: [output.columns, output.rows],
+      output: [output.columns / perThread, output.rows],
       constants,
       constantTypes: Object.fromEntries(Object.entries(constants).map(([name, n]) => [name, typeOf(n)])),
       loopMaxIterations: maxIterations,
@@ -69,7 +69,7 @@ function assertMode(built: Built, mode: Mode, launch: Launch) {
     );
 }
 
-const nameOf = (kernel: Kernel) => (typeof kernel === "string" ? kernel : kernel.name);
+const nameOf = (kernel: Launch["kernel"]) => (typeof kernel === "string" ? kernel : kernel.name);
 
 /** Errors of GPU.js' compiler name the kernel and what it is a part of. */
 function failed(mode: Mode, launch: Launch, error: unknown): Error {

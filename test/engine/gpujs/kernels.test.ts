@@ -48,7 +48,7 @@ describe.each<Mode>(["webasm", "webgpu"])("%s", (mode) => {
       given.set(matrix.array, x[name]);
       return matrix;
     });
-    const value = (shape: number[]) => ({ shape, dtype: "float32" as const, producer: null, data: null });
+    const value = (shape: number[]) => ({ shape, dtype: "float32" as const, producer: null, data: null, device: null });
     const operands = Object.values(inputs).map(({ shape }) => ({ value: value(shape), shape }));
     const node: Node = { kernel, inputs: operands, attributes, outputs: shapes.map(value) };
     const outputs = [launchRules.get(kernel)!(p, matrices, node)].flat();

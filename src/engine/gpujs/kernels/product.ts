@@ -2,7 +2,7 @@
  * @file The matrix products of recorded programs: one, or a stack of them.
  */
 import { type Matrix, type Program, registerLaunches, type Thread } from "../launch.ts";
-import { matMul, matMulTransposedA, matMulTransposedB } from "./matMul.ts";
+import { product } from "./matMul.ts";
 import { broadcast, transpose } from "./rearrange.ts";
 
 /** a [B·M, K], b [B·K, N] -> [B·M, N]. */
@@ -18,10 +18,8 @@ registerLaunches("BatchMatMul", (p, [a, b], node) => {
   const { transposeA, transposeB } = node.attributes;
   const { shape } = node.outputs[0];
   if (shapeA.length === 2 && shapeB.length === 2) {
-    const size = shape as [number, number];
-    if (transposeA && transposeB) return p.launch(matMulTransposedB, [swapped(p, a, shapeA), b], size, { K: a.rows });
-    if (transposeA) return p.launch(matMulTransposedA, [a, b], size, { K: a.rows });
-    return p.launch(transposeB ? matMulTransposedB : matMul, [a, b], size, { K: a.columns });
+    if (transposeA && transposeB) return product(p, "transposedB", swapped(p, a, shapeA), b);
+    return product(p, transposeA ? "transposedA" : transposeB ? "transposedB" : "plain", a, b);
   }
   const [M, N] = shape.slice(-2);
   const batch = shape.slice(0, -2);
