@@ -142,6 +142,11 @@ describe.each<Mode>(["webasm", "webgpu"])("%s", (mode) => {
     { B: 2, T: 1, S: 6, K: 1, G: 2, D: 2, documents: null }, // one new token against a cache
     { B: 1, T: 3, S: 1201, K: 1, G: 1, D: 2, documents: null }, // loops over more than 1,000 keys
     { B: 1, T: 1201, S: 2, K: 1, G: 1, D: 2, documents: null }, // and queries
+    { B: 2, T: 8, S: 8, K: 2, G: 3, D: 5, documents: [0, 0, 0, 1, 1, 1, 1, 2, 0, 1, 2, 2, 2, 2, 2, 3] }, // in fours
+    { B: 1, T: 4, S: 1204, K: 1, G: 1, D: 2, documents: null },
+    { B: 1, T: 1204, S: 4, K: 1, G: 2, D: 1, documents: null },
+    { B: 2, T: 4, S: 6, K: 1, G: 2, D: 3, documents: null }, // queries in fours, keys not
+    { B: 2, T: 3, S: 4, K: 1, G: 2, D: 3, documents: null }, // keys in fours, queries not
   ];
   test.for(attentionSizes)("Attention and its gradient, %o", async ({ documents, ...sizes }, { skip }) => {
     if (missing) skip(missing);
@@ -155,6 +160,8 @@ describe.each<Mode>(["webasm", "webgpu"])("%s", (mode) => {
     if (missing) skip(missing);
     const mask = [-3e38, -3e38, -3e38, 0, -3e38, 0.5, -3e38, -2, -3e38]; // a row each: nothing, a hole, weights
     await checkAttention({ B: 1, T: 3, S: 3, H: 2, K: 1, D: 2 }, Float64Array.from(mask));
+    const ofFour = [-3e38, -3e38, -3e38, -3e38, -3e38, 0, -3e38, 0.5, -2, -3e38, -3e38, -3e38, -3e38, -3e38, 1, -3e38];
+    await checkAttention({ B: 1, T: 4, S: 4, H: 2, K: 1, D: 2 }, Float64Array.from(ofFour));
   });
 
   async function checkAttention(sizes: reference.AttentionSizes, mask: Float64Array) {

@@ -9,12 +9,16 @@
  * of each head. A mask hides all but a stretch of each row (a causal mask what comes later, a document's mask what
  * belongs to others), so {@link visibleKeys} finds the stretch once and nobody works outside it.
  *
+ * The kernels below have one number to a thread; where T or S is a multiple of four, attentionInFours.ts has the same with
+ * four, which is what a training step runs.
+ *
  * `⌊(i + ½) / n⌋` is the quotient of two whole numbers: GPU.js divides in float32, and WebGPU allows an error of 2.5
  * units in the last place, so that i / n alone could be just below a whole number. With the half it is right up to
  * i = 10⁶; a launch has at most 2^19 rows.
  */
 import type { Node } from "../../lazy/graph.ts";
 import { type Matrix, type Program, registerLaunches, type Thread } from "../launch.ts";
+import * as fours from "./attentionInFours.ts";
 import { softmax, softmaxParts } from "./softmax.ts";
 
 /** mask [B·T, S] -> [B·T, 2]: the first key that query t sees, and how many from there on. Who sees none, sees all. */
@@ -147,31 +151,33 @@ function forward(p: Program, [q, k, v, mask]: Matrix[], node: Node) {
   const [B, T, width] = node.inputs[0].shape;
   const S = node.inputs[1].shape[1];
   const D = width / H;
-  const constants = { T, S, H, D, G: H / K };
-  const scale = 1 / Math.sqrt(D);
+  const c = { T, S, H, K, D, G: H / K, scale: 1 / Math.sqrt(D) };
+  const queriesInFours = T % 4 === 0;
   const keys = p.launch(visibleKeys, [mask], [B * T, 2], { S });
-  const scores = p.launch(attentionScores, [q, k, mask, keys], [B * H * T, S], { ...constants, scale });
+  const scores = queriesInFours
+    ? fours.scores(p, [q, k, mask, keys], c)
+    : p.launch(attentionScores, [q, k, mask, keys], [B * H * T, S], c);
   const probabilities = p.launch(softmax, [scores, ...softmaxParts(p, scores)], [B * H * T, S]);
-  const o = p.launch(attentionMix, [probabilities, v, keys], [B * T, H * D], constants);
-  return { keys, probabilities, o, constants, scale };
+  /** Σₛ x v: with the probabilities and v it is o. */
+  const mix = (x: Matrix, v: Matrix) =>
+    queriesInFours ? fours.mix(p, [x, v, keys], c) : p.launch(attentionMix, [x, v, keys], [B * T, H * D], c);
+  return { keys, probabilities, mix, o: mix(probabilities, v), c, queriesInFours };
 }
 
 registerLaunches("Attention", (p, inputs, node) => forward(p, inputs, node).o);
 
 registerLaunches("AttentionGrad", (p, [q, k, v, mask, dy], node) => {
-  const { keys, probabilities, o, constants, scale } = forward(p, [q, k, v, mask], node);
-  const { T, S } = constants;
-  const delta = p.launch(attentionDelta, [dy, o], [probabilities.rows, 1], constants);
-  const dscores = p.launch(
-    attentionScoresGradient,
-    [probabilities, dy, v, delta, keys],
-    [probabilities.rows, probabilities.columns],
-    { ...constants, scale },
-  );
+  const { keys, probabilities, mix, o, c, queriesInFours } = forward(p, [q, k, v, mask], node);
+  const { T, S } = c;
+  const delta = p.launch(attentionDelta, [dy, o], [probabilities.rows, 1], c);
+  const inputs = [probabilities, dy, v, delta, keys];
+  const dscores = queriesInFours
+    ? fours.scoresGradient(p, inputs, c)
+    : p.launch(attentionScoresGradient, inputs, [probabilities.rows, S], c);
   const queries = p.launch(visibleQueries, [keys], [k.rows, 2], { T, S });
-  return [
-    p.launch(attentionMix, [dscores, k, keys], [q.rows, q.columns], constants), // dq
-    p.launch(attentionMixGradient, [dscores, q, queries], [k.rows, k.columns], constants), // dk
-    p.launch(attentionMixGradient, [probabilities, dy, queries], [v.rows, v.columns], constants), // dv
-  ];
+  const mixBack = (x: Matrix, rows: Matrix) =>
+    S % 4 === 0
+      ? fours.mixGradient(p, [x, rows, queries], c)
+      : p.launch(attentionMixGradient, [x, rows, queries], [k.rows, k.columns], c);
+  return [mix(dscores, k), mixBack(dscores, q), mixBack(probabilities, dy)]; // dq, dk, dv
 });
