@@ -181,7 +181,9 @@ describe.each(["webasm", "webgpu"] as const)("%s", (mode) => {
   test("an op without kernels and a kernel that GPU.js refuses are errors with their names, and pass", async () => {
     const x = tf.tensor2d([[1, 2]]);
     const unknown = call("TestNoLaunches", x);
-    await expect(unknown.data()).rejects.toThrow(/engine gpujs: it has no kernel for TestNoLaunches\(\[1,2\]\) -> \[1,2\]/);
+    await expect(unknown.data()).rejects.toThrow(
+      /engine gpujs: it has no kernel for TestNoLaunches\(\[1,2\]\) -> \[1,2\]/,
+    );
     const refused = call("TestRefused", x);
     await expect(refused.data()).rejects.toThrow(/engine gpujs-\w+: .*TestRefused\(\[1,2\]\)/);
     const fine = tf.neg(x);
