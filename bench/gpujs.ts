@@ -12,12 +12,8 @@ import { type Device, webasmDevice, webgpuDevice } from "../src/engine/gpujs/dev
 import "../src/engine/gpujs/kernels.ts";
 import { Command } from "commander";
 import { main, parse } from "../src/cli/options.ts";
-import {
-  attentionMix,
-  attentionMixGradient,
-  attentionScores,
-  attentionScoresGradient,
-} from "../src/engine/gpujs/kernels/attention.ts";
+import * as attention from "../src/engine/gpujs/kernels/attention.ts";
+import * as attentionInFours from "../src/engine/gpujs/kernels/attentionInFours.ts";
 import * as products from "../src/engine/gpujs/kernels/matMul.ts";
 import { type Launch, launchRules, type Matrix, matrixSize, Program } from "../src/engine/gpujs/launch.ts";
 import type { Attributes, Value } from "../src/engine/lazy/graph.ts";
@@ -56,6 +52,23 @@ interface Given {
   values?: ArrayLike<number>;
 }
 
+/** Attention's kernels of one number a thread, to compare with. */
+function plainAttention(p: Program, { B, T, H, K, D }: Record<"B" | "T" | "H" | "K" | "D", number>) {
+  const last = p.launches.filter(({ origin }) => origin.startsWith("Attention"));
+  const inputsOf = (kernel: unknown) => last.find((launch) => launch.kernel === kernel)!.inputs;
+  const c = { T, S: T, H, D, G: H / K, scale: 1 / Math.sqrt(D) };
+  const [q, k, mask] = inputsOf(attentionInFours.scoresOfFours);
+  const [probabilities, v] = inputsOf(attentionInFours.mixOfFours);
+  const [, dy, , delta] = inputsOf(attentionInFours.scoresGradientOfFours);
+  const keys = last.find((launch) => launch.kernel === attention.visibleKeys)!.output;
+  const queries = last.find((launch) => launch.kernel === attention.visibleQueries)!.output;
+  p.origin = "not in fours: attention";
+  p.launch(attention.attentionScores, [q, k, mask, keys], [B * H * T, T], c);
+  p.launch(attention.attentionMix, [probabilities, v, keys], [B * T, H * D], c);
+  p.launch(attention.attentionScoresGradient, [probabilities, dy, v, delta, keys], [B * H * T, T], c);
+  p.launch(attention.attentionMixGradient, [probabilities, dy, queries], [B * T, K * D], c);
+}
+
 /** All launches of a step's ops, each named after its op, and the numbers that they start from. */
 function launchesOfStep({ model, batchSize: B, sequenceLength: T }: BenchConfig) {
   const { vocabSize: V, hiddenSize: C, intermediateSize: F, numAttentionHeads: H, numKeyValueHeads: K } = model;
@@ -73,7 +86,7 @@ function launchesOfStep({ model, batchSize: B, sequenceLength: T }: BenchConfig)
     return matrix;
   };
   const op = (kernel: string, inputs: Record<string, Given>, attributes: Attributes = {}, results: number[][] = []) => {
-    const value = (shape: number[]): Value => ({ shape, dtype: "float32", producer: null, data: null });
+    const value = (shape: number[]): Value => ({ shape, dtype: "float32", producer: null, data: null, device: null });
     const matrices = Object.entries(inputs).map(([name, input]) =>
       array(`${kernel.replace("Grad", "")}.${name}`, input),
     );
@@ -96,7 +109,7 @@ function launchesOfStep({ model, batchSize: B, sequenceLength: T }: BenchConfig)
   products.product(p, "plain", dy, weight);
   p.origin = "its dW";
   products.product(p, "transposedA", dy, x);
-  p.origin = "not blocked: y, dx, dW";
+  p.origin = "not in fours: y, dx, dW";
   p.launch(products.matMulTransposedB, [x, weight], [N, F], { K: C });
   p.launch(products.matMul, [dy, weight], [N, C], { K: F });
   p.launch(products.matMulTransposedA, [dy, x], [F, C], { K: N });
@@ -111,6 +124,7 @@ function launchesOfStep({ model, batchSize: B, sequenceLength: T }: BenchConfig)
   };
   op("Attention", heads, { heads: H, kvHeads: K });
   op("AttentionGrad", { ...heads, dy: { shape: [B, T, C] } }, { heads: H, kvHeads: K });
+  plainAttention(p, { B, T, H, K, D });
   op("Swiglu", { gate: wide, up: wide });
   op("SwigluGrad", { gate: wide, up: wide, dy: wide });
   const head = { h: hidden, weight: { shape: [V, C] }, labels };
@@ -129,7 +143,12 @@ const PRODUCTS = new Map<unknown, (launch: Launch, config: BenchConfig) => numbe
 for (const kernel of Object.values(products))
   if (/^(blockedM|m)atMul/.test(kernel.name))
     PRODUCTS.set(kernel, ({ output, constants }) => 2 * output.rows * output.columns * constants.K);
-for (const kernel of [attentionScores, attentionMix, attentionScoresGradient, attentionMixGradient])
+const ATTENTION = [
+  ...[attention.attentionScores, attention.attentionMix, attention.attentionScoresGradient],
+  ...[attention.attentionMixGradient, attentionInFours.scoresOfFours, attentionInFours.mixOfFours],
+  ...[attentionInFours.scoresGradientOfFours, attentionInFours.mixGradientOfFours],
+];
+for (const kernel of ATTENTION)
   PRODUCTS.set(kernel, (_, { model, batchSize, sequenceLength: T }) => {
     const pairs = (T * (T + 1)) / 2; // that causal attention has
     return 2 * batchSize * model.numAttentionHeads * headDim(model) * pairs;
