@@ -7,6 +7,7 @@
  */
 import gpujs, { type IKernelRunShortcut } from "gpu.js";
 import { identity, type Launch } from "./launch.ts";
+import type { Threads } from "./threads.ts";
 
 /** A compiled launch: takes arrays of its inputs' sizes, returns a new one. */
 export interface Runnable<A> {
@@ -39,6 +40,20 @@ interface Built {
   run(...inputs: unknown[]): Promise<unknown>;
   destroy(): void;
   _shapeOutput(numbers: Float32Array): unknown;
+  /** Of webasm: numbers that a thread returns, what the last run used, and its module over shared memory. */
+  componentCount: number;
+  _active: { layout: Layout; cells: number; sizeX: number; mathImports: string[] };
+  _assembleModule(
+    layout: Layout,
+    cells: number,
+    shared: boolean,
+  ): { bytes: Uint8Array<ArrayBuffer>; initial: number; maximum: number };
+}
+
+/** Where in its memory a webasm kernel finds its arguments and puts its result, in bytes. */
+interface Layout {
+  arrays: Record<string, { index: number; offset: number }>;
+  outputOffset: number;
 }
 
 type Mode = Device<unknown>["mode"];
@@ -77,7 +92,11 @@ function failed(mode: Mode, launch: Launch, error: unknown): Error {
   return new Error(`engine gpujs-${mode}: ${nameOf(launch.kernel)} of ${launch.origin}: ${message}`, { cause: error });
 }
 
-export function webasmDevice(): Device<Float32Array> {
+/** Below it, waking the threads takes longer than the kernel. */
+const LEAST_THREADED_CELLS = 2048;
+
+/** The CPU; a kernel that runs a second time is shared by the threads. */
+export function webasmDevice(threads: Threads | null = null): Device<Float32Array> {
   const gpu = new gpujs.GPU({ mode: "webasm" });
   return {
     mode: "webasm",
@@ -88,25 +107,59 @@ export function webasmDevice(): Device<Float32Array> {
     compile(launch) {
       const { call, built } = create(gpu, launch);
       built._shapeOutput = (numbers) => numbers; // and not a list of rows
-      let checked = false;
+      const { rows, columns } = launch.output;
+      const threaded = threads !== null && rows * columns >= LEAST_THREADED_CELLS * launch.perThread;
+      let runs = 0;
+      let shared: ReturnType<typeof shareKernel> | undefined;
       return {
         run(inputs) {
+          runs++;
+          if (runs === 2 && threaded) {
+            shared = shareKernel(built, threads);
+            built.destroy(); // and its own memory
+          }
+          if (shared) return shared.run(inputs);
           try {
             const given = inputs.map((array, i) => {
               const { rows, columns } = launch.inputs[i];
               return new gpujs.Input(array as never, [columns, rows]);
             });
             const result = call(...(given as never[]));
-            if (!checked) assertMode((call as unknown as { kernel: Built }).kernel, "webasm", launch);
-            checked = true;
+            if (runs === 1) assertMode((call as unknown as { kernel: Built }).kernel, "webasm", launch);
             return result as Float32Array;
           } catch (error) {
-            throw checked ? error : failed("webasm", launch, error);
+            throw failed("webasm", launch, error);
           }
         },
-        dispose: () => built.destroy(),
+        dispose: () => {
+          if (shared) shared.dispose();
+          else built.destroy();
+        },
       };
     },
+  };
+}
+
+/** A kernel that has run once, over memory that all threads see. */
+function shareKernel(built: Built, threads: Threads) {
+  const { layout, cells, sizeX, mathImports } = built._active;
+  const { componentCount } = built;
+  const { bytes, initial, maximum } = built._assembleModule(layout, cells, true);
+  const memory = new WebAssembly.Memory({ initial, maximum, shared: true });
+  const floats = new Float32Array(memory.buffer);
+  const module = new WebAssembly.Module(bytes);
+  const kernel = threads.add({ module, memory, math: mathImports, width: sizeX, cells });
+  const offsets = Object.values(layout.arrays).sort((a, b) => a.index - b.index);
+  const first = layout.outputOffset / 4;
+  return {
+    run(inputs: Float32Array[]): Float32Array {
+      inputs.forEach((array, i) => {
+        floats.set(array, offsets[i].offset / 4);
+      });
+      kernel.run();
+      return new Float32Array(floats.subarray(first, first + cells * componentCount)); // memory of its own
+    },
+    dispose: () => kernel.dispose(),
   };
 }
 

@@ -14,13 +14,16 @@ export interface GpujsOptions {
 export async function startGpujs(mode: "webasm" | "webgpu", { profile }: GpujsOptions = {}): Promise<string> {
   const name = `gpujs-${mode}`;
   const adapter = mode === "webgpu" ? await adapterName() : null;
+  const count = typeof process === "undefined" ? 1 : (await import("node:os")).availableParallelism();
   if (!tf.findBackend(name)) {
-    const executor =
-      mode === "webgpu" ? new GpujsExecutor(await webgpuDevice(), profile) : new GpujsExecutor(webasmDevice(), profile);
+    const threads = count > 1 && !adapter ? (await import("./threads.ts")).makeThreads(count) : null;
+    const executor = adapter
+      ? new GpujsExecutor(await webgpuDevice(), profile)
+      : new GpujsExecutor(webasmDevice(threads), profile);
     tf.registerBackend(name, () => new LazyBackend(executor));
   }
   if (!(await tf.setBackend(name))) throw new Error(`TensorFlow.js could not start its ${name} backend`);
-  return adapter ? `webgpu: ${adapter.name}` : "webasm: the CPU, one thread";
+  return adapter ? `webgpu: ${adapter.name}` : `webasm: the CPU, ${count} threads`;
 }
 
 /** The mode for this machine: a GPU where there is one. */
