@@ -63,7 +63,7 @@ export class LazyBackend extends TensorStorage {
   }
 
   override async time(run: () => void) {
-    await this.finish();
+    this.flush(); // TensorFlow.js expects `run` to have run when this returns
     const start = tf.util.now();
     run();
     await this.finish();

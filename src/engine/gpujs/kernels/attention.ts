@@ -19,7 +19,6 @@
 import type { Node } from "../../lazy/graph.ts";
 import { type Matrix, type Program, registerLaunches, type Thread } from "../launch.ts";
 import * as fours from "./attentionInFours.ts";
-import { softmax, softmaxParts } from "./softmax.ts";
 
 /** mask [B·T, S] -> [B·T, 2]: the first key that query t sees, and how many from there on. Who sees none, sees all. */
 export function visibleKeys(this: Thread, mask: number[][]): number {
@@ -75,6 +74,43 @@ export function attentionScores(
   let sum = 0;
   for (let d = 0; d < this.constants.D; d++) sum += q[n][query + d] * k[m][key + d];
   return sum * this.constants.scale + hidden;
+}
+
+/** scores [B·H·T, S], keys [B·T, 2] -> [B·H·T, 1]: the largest that is seen. */
+export function visibleMax(this: Thread, scores: number[][], keys: number[][]): number {
+  const bh = Math.floor((this.thread.y + 0.5) / this.constants.T);
+  const b = Math.floor((bh + 0.5) / this.constants.H);
+  const n = b * this.constants.T + this.thread.y - bh * this.constants.T;
+  const first = keys[n][0];
+  let max = scores[this.thread.y][first];
+  for (let i = 0; i < keys[n][1]; i++) max = Math.max(max, scores[this.thread.y][first + i]);
+  return max;
+}
+
+/** scores [B·H·T, S], keys [B·T, 2], max [B·H·T, 1] -> [B·H·T, 1]. */
+export function visibleSumExp(this: Thread, scores: number[][], keys: number[][], max: number[][]): number {
+  const bh = Math.floor((this.thread.y + 0.5) / this.constants.T);
+  const b = Math.floor((bh + 0.5) / this.constants.H);
+  const n = b * this.constants.T + this.thread.y - bh * this.constants.T;
+  const first = keys[n][0];
+  let sum = 0;
+  for (let i = 0; i < keys[n][1]; i++) sum += Math.exp(scores[this.thread.y][first + i] - max[this.thread.y][0]);
+  return sum;
+}
+
+/** scores [B·H·T, S], keys [B·T, 2], max and sum [B·H·T, 1] -> P [B·H·T, S]; 0 where the exponential would be. */
+export function visibleSoftmax(
+  this: Thread,
+  scores: number[][],
+  keys: number[][],
+  max: number[][],
+  sum: number[][],
+): number {
+  const bh = Math.floor((this.thread.y + 0.5) / this.constants.T);
+  const b = Math.floor((bh + 0.5) / this.constants.H);
+  const n = b * this.constants.T + this.thread.y - bh * this.constants.T;
+  if (this.thread.x < keys[n][0] || this.thread.x >= keys[n][0] + keys[n][1]) return 0;
+  return Math.exp(scores[this.thread.y][this.thread.x] - max[this.thread.y][0]) / sum[this.thread.y][0];
 }
 
 /** p [B·H·T, S], v [B·S, K·D], keys [B·T, 2] -> o [B·T, H·D]. With dS for P and k for v it is dq. */
@@ -157,7 +193,9 @@ function forward(p: Program, [q, k, v, mask]: Matrix[], node: Node) {
   const scores = queriesInFours
     ? fours.scores(p, [q, k, mask, keys], c)
     : p.launch(attentionScores, [q, k, mask, keys], [B * H * T, S], c);
-  const probabilities = p.launch(softmax, [scores, ...softmaxParts(p, scores)], [B * H * T, S]);
+  const max = p.launch(visibleMax, [scores, keys], [B * H * T, 1], { T, H });
+  const sum = p.launch(visibleSumExp, [scores, keys, max], [B * H * T, 1], { T, H });
+  const probabilities = p.launch(visibleSoftmax, [scores, keys, max, sum], [B * H * T, S], { T, H });
   /** Σₛ x v: with the probabilities and v it is o. */
   const mix = (x: Matrix, v: Matrix) =>
     queriesInFours ? fours.mix(p, [x, v, keys], c) : p.launch(attentionMix, [x, v, keys], [B * T, H * D], c);

@@ -150,10 +150,11 @@ registerLaunches("Pow", (p, inputs, node) => {
   // WebGPU's power of a negative number is undefined
   const body = [
     "if (a >= 0) return Math.pow(a, b);",
+    "if (b !== Math.floor(b)) return c;",
     "const power = Math.pow(-a, b); if (b - 2 * Math.floor(b * 0.5) !== 0) return -power; return power;",
   ].join("\n");
-  const shapes = node.inputs.map(({ shape }) => shape);
-  return elementwise(p, body, inputs, shapes, node.outputs[0].shape);
+  const shapes = [...node.inputs.map(({ shape }) => shape), []];
+  return elementwise(p, body, [...inputs, p.values([Number.NaN])], shapes, node.outputs[0].shape);
 });
 registerLaunches("Erf", (p, [x], node) => {
   // Abramowitz & Stegun 7.1.26, as TensorFlow.js' cpu backend; its error is below 1.5e-7

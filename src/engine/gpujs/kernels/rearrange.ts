@@ -37,6 +37,13 @@ export function rearrange(
   offset = 0,
   outside: Matrix | null = null,
 ): Matrix {
+  if (outside && x.rows * x.columns === 0)
+    return rearrange(
+      p,
+      outside,
+      [1, 1],
+      axes.map(({ size }) => ({ size, stride: 0 })),
+    );
   const columns = shape.at(-1) ?? 1; // of the source: a stride is some rows and some columns
   const split = (stride: number) => [Math.trunc(stride / columns), stride % columns];
   const merged = mergedAxes(axes, columns);
