@@ -16,8 +16,10 @@ import { benchCommand, namesOf, numberOf, pythonOf } from "./options.ts";
 import { describeMachine, printTable, save, showBytes, showInterval } from "./output.ts";
 import { type Interval, median, medianInterval, quantile } from "./statistics.ts";
 
-/** Losses of the same step may differ by this much. */
+/** Losses of the same step may differ by this much, */
 const TOLERANCE = 1e-3;
+/** in the first steps: later ones differ as training doubles every rounding (PyTorch's own two modes by 2e-2 at D). */
+const COMPARED_STEPS = 12;
 /** A process that waits may take this share of a core. */
 const IDLE = 0.03;
 /** An engine must be warm by then; torch.compile may take minutes. */
@@ -74,7 +76,8 @@ function rowsOf(letter: string, contenders: Contender<StepTurn>[], { turns, idle
   const reference = losses[best ?? 0];
   return contenders.map(({ name, about, peakBytes }, i) => {
     const { warmup: _, ...rest } = about;
-    const differences = losses[i].slice(0, reference.length).map((loss, step) => Math.abs(loss - reference[step]));
+    const compared = Math.min(COMPARED_STEPS, reference.length);
+    const differences = losses[i].slice(0, compared).map((loss, step) => Math.abs(loss - reference[step]));
     const ratio = (of: number) =>
       turns[i].map((turn, round) => median(turns[of][round].seconds) / median(turn.seconds));
     return {
