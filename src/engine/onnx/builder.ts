@@ -91,27 +91,38 @@ export class GraphBuilder {
       nodes.push(kept);
     }
     const constants = [...this.constants.values()].filter(({ name }) => needed.has(name));
-    return { nodes: foldSums(nodes.reverse()), inputs, outputs, constants };
+    return { nodes: foldSums(nodes.reverse(), this.scalar(0)), inputs, outputs, constants };
   }
 }
 
-/** A product that is only used in a sum takes the other term as Gemm's C: one pass over memory less. */
-function foldSums(nodes: OnnxNode[]): OnnxNode[] {
+/**
+ * A sum of matrices, one pass over memory less: what is scattered into zeros is scattered into the other term (a tied
+ * embedding's gradient), and a product takes the other term as Gemm's C.
+ */
+function foldSums(nodes: OnnxNode[], zero: Name): OnnxNode[] {
   const uses = new Map<Name, number>();
-  const gemms = new Map<Name, OnnxNode>();
+  const makers = new Map<Name, OnnxNode>();
   for (const node of nodes) {
     for (const name of node.inputs) uses.set(name, (uses.get(name) ?? 0) + 1);
-    if (node.op === "Gemm" && node.inputs.length === 2) gemms.set(node.outputs[0], node);
+    makers.set(node.outputs[0], node);
   }
   const folded = new Set<OnnxNode>();
   const sums = nodes.map((node) => {
     if (node.op !== SUM_OF_MATRICES) return node;
-    const product = node.inputs.findLast((name) => gemms.has(name) && uses.get(name) === 1);
-    if (product === undefined) return { ...node, op: "Add" };
-    const gemm = gemms.get(product)!;
-    const other = node.inputs[node.inputs[0] === product ? 1 : 0];
-    folded.add(gemm);
-    return { ...gemm, inputs: [...gemm.inputs, other], outputs: node.outputs };
+    const term = (fits: (maker: OnnxNode) => boolean) =>
+      node.inputs.findLast((name) => uses.get(name) === 1 && makers.has(name) && fits(makers.get(name)!));
+    const scattered = term(({ op, inputs: [data], attributes }) => {
+      const zeros = makers.get(data);
+      return op === "ScatterElements" && "reduction" in attributes && zeros?.op === "Expand" && zeros.inputs[0] === zero;
+    });
+    const product = term(({ op, inputs }) => op === "Gemm" && inputs.length === 2);
+    const absorbed = scattered ?? product;
+    if (absorbed === undefined) return { ...node, op: "Add" };
+    const maker = makers.get(absorbed)!;
+    const other = node.inputs[node.inputs[0] === absorbed ? 1 : 0];
+    folded.add(maker);
+    const inputs = scattered ? [other, ...maker.inputs.slice(1)] : [...maker.inputs, other];
+    return { ...maker, inputs, outputs: node.outputs };
   });
   return sums.filter((node) => !folded.has(node));
 }
