@@ -113,7 +113,9 @@ function foldSums(nodes: OnnxNode[], zero: Name): OnnxNode[] {
       node.inputs.findLast((name) => uses.get(name) === 1 && makers.has(name) && fits(makers.get(name)!));
     const scattered = term(({ op, inputs: [data], attributes }) => {
       const zeros = makers.get(data);
-      return op === "ScatterElements" && "reduction" in attributes && zeros?.op === "Expand" && zeros.inputs[0] === zero;
+      return (
+        op === "ScatterElements" && "reduction" in attributes && zeros?.op === "Expand" && zeros.inputs[0] === zero
+      );
     });
     const product = term(({ op, inputs }) => op === "Gemm" && inputs.length === 2);
     const absorbed = scattered ?? product;
