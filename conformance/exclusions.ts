@@ -2,6 +2,7 @@
  * @file Tests of TensorFlow.js core that say nothing about an engine, and why. They are not run and count as skipped;
  * the report gives the share of all tests, with these, and of the others.
  */
+import { GPUJS_EXCLUSIONS } from "./gpujs.ts";
 import { TENSORFLOW_EXCLUSIONS } from "./tensorflow.ts";
 import { WEBGPU_EXCLUSIONS } from "./webgpu.ts";
 
@@ -13,4 +14,4 @@ export interface Exclusion {
   engines?: string[];
 }
 
-export const EXCLUSIONS: Exclusion[] = [...TENSORFLOW_EXCLUSIONS, ...WEBGPU_EXCLUSIONS];
+export const EXCLUSIONS: Exclusion[] = [...TENSORFLOW_EXCLUSIONS, ...WEBGPU_EXCLUSIONS, ...GPUJS_EXCLUSIONS];

@@ -1,5 +1,6 @@
 /**
- * @file On which engines the parity suite runs. `npm test`: those that every installation has, without the big cases.
+ * @file On which engines the parity suite runs. `npm test`: those that every installation has and GPU.js on the CPU,
+ * without the big cases.
  * `npm run parity` (scripts/parity.ts): every engine of ENGINES in a process of its own, named by PARITY_ENGINE, with
  * the big cases; one that cannot start on this machine is a skipped test whose name says why.
  */
@@ -25,7 +26,7 @@ const missing =
 export function onEveryEngine(tests: (engine: EngineName) => void) {
   if (missing !== null) test.skip(`${asked}: not here: ${missing}`, () => {});
   else
-    for (const engine of asked ? [asked] : ALWAYS)
+    for (const engine of asked ? [asked] : [...ALWAYS, "gpujs-webasm" as const])
       describe(`engine ${engine}`, () => {
         beforeAll(async () => {
           await startEngine(engine);
