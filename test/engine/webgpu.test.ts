@@ -86,33 +86,6 @@ if (missing !== null) {
     expect(tf.memory()).toMatchObject({ numTensors: before.numTensors, numDataBuffers: before.numDataBuffers });
   });
 
-  test.each([
-    "model.embed_tokens.weight",
-    "model.layers.0.input_layernorm.weight",
-    "model.layers.0.self_attn.q_proj.weight",
-    "model.layers.0.self_attn.k_proj.bias",
-    "model.layers.0.mlp.gate_proj.weight",
-    "model.norm.weight",
-  ])("NaN in %s is seen in the gradients, although WGSL's exp and log may overlook it", async (name) => {
-    const parameters = initParameters(TINY, 1);
-    const values = await parameters[name].data();
-    const broken = tf.tensor(Float32Array.from(values).fill(Number.NaN, 0, 1), parameters[name].shape);
-    parameters[name].dispose();
-    parameters[name] = broken;
-    const skips: (string | undefined)[] = [];
-    await train(parameters, {
-      lossFunction: pretrainLoss(TINY),
-      steps: 1,
-      tokensPerStep: 32,
-      batchAt: pretrainingBatch,
-      schedule: constant(1e-2),
-      optimizer: PAPER_ADAMW,
-      onStep: (_, __, ___, skipped) => skips.push(skipped),
-    });
-    tf.dispose(parameters);
-    expect(skips).toEqual([expect.stringMatching(/^step 0: the gradient of .* holds NaN$/)]);
-  });
-
   test("a synchronous read says what to do instead", () => {
     tf.tidy(() => {
       const y = tf.matMul(tf.ones([40, 50]), tf.ones([50, 60]));
