@@ -71,7 +71,7 @@ interface Measured {
  * ONNX Runtime's memory pattern lays out all activations in one block from the second run on, beside the arena of the
  * first run: about twice the memory. Here memory is what counts.
  */
-const ONNX_RUNTIME = process.env.MARCO_ORT ?? '{"enableMemPattern":false}';
+const ONNX_SESSION = { enableMemPattern: false };
 
 /** A line of Linux' /proc/self/status in bytes. */
 function resident(field: "VmRSS" | "VmHWM"): number {
@@ -81,7 +81,7 @@ function resident(field: "VmRSS" | "VmHWM"): number {
 
 /** Runs one variant in this process. */
 async function measure(config: Qwen2Config, variant: Variant, rows: number, T: number, steps: number) {
-  await startEngine("onnx");
+  await startEngine("onnx", { onnxSession: ONNX_SESSION });
   const begun = performance.now();
   const parameters = initParameters(config, 1);
   const secondsToInitialise = (performance.now() - begun) / 1000;
@@ -169,7 +169,6 @@ await main(async () => {
     const script = fileURLToPath(import.meta.url);
     const child = spawnSync(process.execPath, ["--import", "tsx", script, ...own, ...sizes], {
       encoding: "utf8",
-      env: { ...process.env, MARCO_ORT: ONNX_RUNTIME },
       stdio: ["ignore", "pipe", "inherit"],
     });
     if (child.status !== 0) throw new Error(`${variant}: ended with ${child.signal ?? `exit code ${child.status}`}`);
@@ -200,7 +199,7 @@ await main(async () => {
     const record = {
       date,
       machine: { ...machine, loadAfter: loadavg()[0] },
-      onnxRuntime: ONNX_RUNTIME,
+      onnxRuntime: ONNX_SESSION,
       shape,
       rows,
       tokens,
