@@ -38,6 +38,7 @@ export { writeReport } from "./report/html.ts";
 export { summaryTable } from "./report/tables.ts";
 export * from "./tokenizer/bpe.ts";
 export { type ChatMessage, DEFAULT_SYSTEM, renderChat, renderChatText } from "./tokenizer/chatTemplate.ts";
+export * from "./tokenizer/streamDecoder.ts";
 export * from "./tokenizer/trainBpe.ts";
 export * from "./train/batch.ts";
 export * from "./train/dpo.ts";
