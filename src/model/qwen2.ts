@@ -8,13 +8,14 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { TensorMap } from "../engine/engine.ts";
-import { attention } from "../ops/attention.ts";
+import { attention, MASKED } from "../ops/attention.ts";
 import { cacheWrite } from "../ops/cacheWrite.ts";
 import { checkpoint } from "../ops/checkpoint.ts";
+import { type DualChunkTables, dualChunkAttention, dualChunkTables } from "../ops/dualChunkAttention.ts";
 import { embedding } from "../ops/embedding.ts";
 import { linear } from "../ops/linear.ts";
 import { rmsNorm } from "../ops/rmsNorm.ts";
-import { rope, ropeTables } from "../ops/rope.ts";
+import { rope, ropeFrequencies, ropeTables, yarnAttentionFactor, yarnFrequencies } from "../ops/rope.ts";
 import { swiglu } from "../ops/swiglu.ts";
 import { tokenLogprobs } from "../ops/tokenLogprobs.ts";
 import { headDim, type Qwen2Config } from "./config.ts";
@@ -35,7 +36,7 @@ export interface DecoderInput extends ForwardOptions {
   positionIds: tf.Tensor;
   /** What each query may see, additive [B, T, S]; see `causalMask` and `cacheMask`. */
   mask: tf.Tensor;
-  /** Earlier keys and values; this step's are put at `position` [B] int32 (then T must be 1). */
+  /** Earlier keys and values, slot s of position s; this step's T are put from slot `position` [B] int32 on. */
   cache?: KeyValues & { position: tf.Tensor };
 }
 
@@ -51,20 +52,23 @@ export function decoder(
   config: Qwen2Config,
   input: DecoderInput,
 ): KeyValues & { hidden: tf.Tensor } {
-  const { mask, cache, gradientCheckpointing } = input;
-  const { cos, sin } = ropeTables(input.positionIds, headDim(config), config.ropeTheta); // [B, T, D/2]
+  const { positionIds, mask, cache, gradientCheckpointing } = input;
+  const slots = cache && tf.expandDims(tf.range(0, mask.shape[2]!, 1, "int32"), 0); // [1, S]
+  const tables = rotation(config, positionIds, slots ?? positionIds);
+  const sliding = config.slidingWindow && slidingMask(mask, positionIds, slots ?? positionIds, config.slidingWindow);
   const kv: KeyValues = { keys: [], values: [] };
 
   let x = embedding(parameters["model.embed_tokens.weight"], tf.reshape(input.inputIds, [-1])); // [B·T, C]
   for (let i = 0; i < config.numHiddenLayers; i++) {
     const weights = layerWeights(parameters, i);
+    const context = { ...tables, mask: config.layerTypes?.[i] === "sliding_attention" ? (sliding as tf.Tensor) : mask };
     if (gradientCheckpointing) {
-      const forward = ({ x, ...weights }: TensorMap, { cos, sin, mask }: TensorMap) =>
-        decoderLayer(x, weights, config, { cos, sin, mask }).x;
-      x = checkpoint(forward, { x, ...weights }, { cos, sin, mask }); // [B·T, C]
+      const forward = ({ x, ...weights }: TensorMap, context: TensorMap) =>
+        decoderLayer(x, weights, config, context as Context).x;
+      x = checkpoint(forward, { x, ...weights }, context); // [B·T, C]
     } else {
       const past = cache && { k: cache.keys[i], v: cache.values[i], position: cache.position };
-      const out = decoderLayer(x, weights, config, { cos, sin, mask, past });
+      const out = decoderLayer(x, weights, config, context, past);
       x = out.x; // [B·T, C]
       kv.keys.push(out.k);
       kv.values.push(out.v);
@@ -80,17 +84,32 @@ function layerWeights(parameters: Parameters, layer: number): Parameters {
   return Object.fromEntries(inside.map((name) => [name.slice(prefix.length), parameters[name]]));
 }
 
-interface LayerInput {
-  cos: tf.Tensor; // [B, T, D/2]
-  sin: tf.Tensor;
-  mask: tf.Tensor; // [B, T, S]
-  past?: { k: tf.Tensor; v: tf.Tensor; position: tf.Tensor };
+/** What all layers share: tables of angles, each [B, T, D/2], and the mask [B, T, S]. */
+type Context = { cos: tf.Tensor; sin: tf.Tensor; mask: tf.Tensor } & Partial<DualChunkTables>;
+type Past = { k: tf.Tensor; v: tf.Tensor; position: tf.Tensor };
+
+/** The angles of queries at positionIds [B, T] and keys at keyPositionIds [B, S]; see the two files of ops. */
+function rotation(config: Qwen2Config, positionIds: tf.Tensor, keyPositionIds: tf.Tensor) {
+  const { ropeTheta, ropeScaling: yarn, dualChunkAttention: chunk } = config;
+  const frequencies = yarn
+    ? yarnFrequencies(headDim(config), ropeTheta, yarn)
+    : ropeFrequencies(headDim(config), ropeTheta);
+  const scale = yarn ? yarnAttentionFactor(yarn) : 1;
+  if (chunk) return dualChunkTables(positionIds, keyPositionIds, chunk, frequencies, scale);
+  return ropeTables(positionIds, frequencies, scale);
+}
+
+/** `mask` [B, T, S], and nothing that is `window` positions back or more. */
+function slidingMask(mask: tf.Tensor, positionIds: tf.Tensor, keyPositionIds: tf.Tensor, window: number): tf.Tensor {
+  const oldest = tf.sub(tf.expandDims(positionIds, 2), tf.scalar(window, "int32")); // [B, T, 1]: the first that is gone
+  const gone = tf.lessEqual(tf.expandDims(keyPositionIds, 1), oldest); // [B, T, S]
+  return tf.minimum(mask, tf.mul(tf.cast(gone, "float32"), MASKED));
 }
 
 /** norm → attention, norm → MLP, each added to what came in. x [B·T, C] -> x [B·T, C], k and v [B, S, K·D]. */
-function decoderLayer(x: tf.Tensor, weights: Parameters, config: Qwen2Config, input: LayerInput) {
+function decoderLayer(x: tf.Tensor, weights: Parameters, config: Qwen2Config, context: Context, past?: Past) {
   const a = rmsNorm(x, weights["input_layernorm.weight"], config.rmsNormEps); // [B·T, C]
-  const { mixed, k, v } = selfAttention(a, weights, config, input); // [B·T, H·D]
+  const { mixed, k, v } = selfAttention(a, weights, config, context, past); // [B·T, H·D]
   const y = linear(mixed, weights["self_attn.o_proj.weight"], x); // [B·T, C]
 
   const m = rmsNorm(y, weights["post_attention_layernorm.weight"], config.rmsNormEps); // [B·T, C]
@@ -103,23 +122,27 @@ function decoderLayer(x: tf.Tensor, weights: Parameters, config: Qwen2Config, in
 function selfAttention(
   a: tf.Tensor,
   weights: Parameters,
-  { numAttentionHeads: heads, numKeyValueHeads: kvHeads }: Qwen2Config,
-  { cos, sin, mask, past }: LayerInput,
+  config: Qwen2Config,
+  { cos, sin, mask, ...chunks }: Context,
+  past?: Past,
 ) {
+  const shape = { heads: config.numAttentionHeads, kvHeads: config.numKeyValueHeads };
   const [B, T] = mask.shape as [number, number];
   const project = (name: string) => {
     const y = linear(a, weights[`self_attn.${name}.weight`], weights[`self_attn.${name}.bias`]); // [B·T, heads·D]
     return tf.reshape(y, [B, T, -1]); // [B, T, heads·D]
   };
-  const q = rope(project("q_proj"), cos, sin, heads); // [B, T, H·D]
-  let k = rope(project("k_proj"), cos, sin, kvHeads); // [B, T, K·D]
+  const q = project("q_proj"); // [B, T, H·D]
+  let k = rope(project("k_proj"), cos, sin, shape.kvHeads); // [B, T, K·D]
   let v = project("v_proj"); // [B, T, K·D]
   if (past) {
     k = cacheWrite(past.k, k, past.position); // [B, S, K·D]
     v = cacheWrite(past.v, v, past.position); // [B, S, K·D]
   }
-  const mixed = tf.reshape(attention(q, k, v, mask, { heads, kvHeads }), [B * T, -1]); // [B·T, H·D]
-  return { mixed, k, v };
+  const mixed = config.dualChunkAttention
+    ? dualChunkAttention(q, k, v, mask, { cos, sin, ...chunks } as DualChunkTables, shape)
+    : attention(rope(q, cos, sin, shape.heads), k, v, mask, shape); // [B, T, H·D]
+  return { mixed: tf.reshape(mixed, [B * T, -1]), k, v };
 }
 
 /** The head: the embedding itself when tied. [V, C] */

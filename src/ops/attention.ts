@@ -33,6 +33,16 @@ export function causalMask(documentIds: tf.Tensor): tf.Tensor {
   return tf.mul(tf.cast(hidden, "float32"), MASKED);
 }
 
+/**
+ * The additive mask of T tokens that follow `position` [B] int32 earlier ones in a cache of S slots: query t sees the
+ * slots up to position + t. -> [B, T, S], 0 or {@link MASKED}.
+ */
+export function cacheMask(position: tf.Tensor, T: number, S: number): tf.Tensor {
+  const at = tf.add(tf.expandDims(position, 1), tf.expandDims(tf.range(0, T, 1, "int32"), 0)); // [B, T]
+  const hidden = tf.greater(tf.reshape(tf.range(0, S, 1, "int32"), [1, 1, S]), tf.expandDims(at, 2)); // [B, T, S]
+  return tf.mul(tf.cast(hidden, "float32"), MASKED);
+}
+
 /** q [B, T, H·D], k and v [B, S, K·D], mask [B, T, S] -> [B, T, H·D]. */
 export function attention(
   q: tf.Tensor,
@@ -49,13 +59,22 @@ export function attention(
   assertShape(v, k.shape, "attention v");
   assertShape(mask, [batch, length, k.shape[1]!], "attention mask");
   if (hasKernel("Attention")) return runKernel("Attention", { q, k, v, mask }, { heads, kvHeads });
+  return mixValues(tf.add(scoresOf(q, k, { heads, kvHeads }), tf.expandDims(mask, 1)), v, { heads, kvHeads });
+}
+
+/** q [B, T, H·D], k [B, S, K·D] -> q kᵀ / √D [B, H, T, S]. */
+export function scoresOf(q: tf.Tensor, k: tf.Tensor, { heads, kvHeads }: AttentionShape): tf.Tensor {
   const queries = toHeads(q, heads); // [B, H, T, D]
   const keys = repeatHeads(toHeads(k, kvHeads), heads / kvHeads); // [B, H, S, D]
-  const values = repeatHeads(toHeads(v, kvHeads), heads / kvHeads);
-  const products = tf.matMul(queries, tf.transpose(keys, [0, 1, 3, 2])); // [B, H, T, S]
-  const scores = tf.add(tf.mul(products, 1 / Math.sqrt(headDim)), tf.expandDims(mask, 1));
+  return tf.mul(tf.matMul(queries, keys, false, true), 1 / Math.sqrt(queries.shape[3]!));
+}
+
+/** Masked scores [B, H, T, S], v [B, S, K·D] -> softmax(scores) v [B, T, H·D]. */
+export function mixValues(scores: tf.Tensor, v: tf.Tensor, { heads, kvHeads }: AttentionShape): tf.Tensor {
+  const values = repeatHeads(toHeads(v, kvHeads), heads / kvHeads); // [B, H, S, D]
   const mixed = tf.matMul(tf.softmax(scores), values); // [B, H, T, D]
-  return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, length, width]);
+  const [batch, , length] = mixed.shape;
+  return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, length!, -1]);
 }
 
 const toHeads = (x: tf.Tensor, heads: number) =>

@@ -96,13 +96,14 @@ export function rmsNormGradient(dy: Numbers, x: Numbers, weight: Numbers, epsilo
 // --- rope: pairs (i, i + D/2) turned by φ = position · θ^(-2i/D) (Su et al. 2021, arXiv 2104.09864, eq. 34; on halves,
 // as Hugging Face's rotate_half) ---------------------------------------------------------------------------------------
 
-/** x [N, heads·D], positions [N] -> the same shape. The gradient is the rotation back: `direction` -1. */
-export function rope(x: Numbers, positions: Numbers, heads: number, D: number, theta: number, direction = 1) {
+/** x [N, heads·D], positions [N], frequencies [D/2] -> the same shape. The gradient is the rotation back. */
+export function rope(x: Numbers, positions: Numbers, heads: number, frequencies: Numbers, direction = 1) {
   const y = zeros(x.length);
+  const D = 2 * frequencies.length;
   for (let n = 0; n < positions.length; n++)
     for (let h = 0; h < heads; h++)
       for (let i = 0; i < D / 2; i++) {
-        const angle = direction * positions[n] * theta ** ((-2 * i) / D);
+        const angle = direction * positions[n] * frequencies[i];
         const at = (n * heads + h) * D + i;
         const [a, b] = [x[at], x[at + D / 2]];
         y[at] = a * Math.cos(angle) - b * Math.sin(angle);
@@ -202,12 +203,54 @@ function softmax(z: Float64Array): Float64Array {
   return e.map((x) => x / sum);
 }
 
-/** cache [B, S, W], rows [B, 1, W], position [B] -> the cache with rows[b] at position[b]. */
-export function cacheWrite(cache: Numbers, rows: Numbers, position: Numbers): Float64Array {
+/**
+ * Dual chunk attention by its definition (see dualChunkAttention.ts): q is turned anew for every pair, to where `at` says
+ * that query (row of positions) stands for key s; k is turned already. dy given: the gradients of q, k and v, else y.
+ */
+export function dualChunkAttention(
+  [q, k, v, mask]: Numbers[],
+  sizes: AttentionSizes,
+  frequencies: Numbers,
+  at: (row: number, s: number) => number,
+  dy?: Numbers,
+): Float64Array[] {
+  const { S, H, K, D } = sizes;
+  const y = zeros(q.length);
+  const [dq, dk, dv] = [zeros(q.length), zeros(k.length), zeros(v.length)];
+  for (let from = 0; from < q.length; from += D) {
+    const row = Math.floor(from / (H * D)); // b·T + t
+    const head = Math.floor(((from / D) % H) / (H / K));
+    const key = (s: number) => ((Math.floor(row / sizes.T) * S + s) * K + head) * D;
+    const query = Array.from(q).slice(from, from + D);
+    const turned = Array.from({ length: S }, (_, s) => rope(query, [at(row, s)], 1, frequencies));
+    const score = (x: Float64Array, s: number) => x.reduce((n, xi, d) => n + xi * k[key(s) + d], 0);
+    const p = softmax(Float64Array.from(turned, (x, s) => score(x, s) / Math.sqrt(D) + mask[row * S + s]));
+    p.forEach((weight, s) => {
+      for (let d = 0; d < D; d++) y[from + d] += weight * v[key(s) + d];
+    });
+    if (!dy) continue;
+    const dot = (s: number) => query.reduce((n, _, d) => n + dy[from + d] * v[key(s) + d], 0);
+    const mean = p.reduce((n, weight, s) => n + weight * dot(s), 0);
+    p.forEach((weight, s) => {
+      const dz = (weight * (dot(s) - mean)) / Math.sqrt(D);
+      const dturned = query.map((_, d) => dz * k[key(s) + d]);
+      rope(dturned, [at(row, s)], 1, frequencies, -1).forEach((g, d) => {
+        dq[from + d] += g;
+        dk[key(s) + d] += dz * turned[s][d];
+        dv[key(s) + d] += weight * dy[from + d];
+      });
+    });
+  }
+  return dy ? [dq, dk, dv] : [y];
+}
+
+/** cache [B, S, W], rows [B, T, W], position [B] -> the cache with rows[b, t] at position[b] + t. */
+export function cacheWrite(cache: Numbers, rows: Numbers, position: Numbers, W: number): Float64Array {
   const y = Float64Array.from(cache);
-  const [W, row] = [rows.length / position.length, cache.length / position.length];
-  for (let b = 0; b < position.length; b++)
-    for (let i = 0; i < W; i++) y[b * row + position[b] * W + i] = rows[b * W + i];
+  const B = position.length;
+  for (let b = 0; b < B; b++)
+    for (let i = 0; i < rows.length / B; i++)
+      y[(b * cache.length) / B + position[b] * W + i] = rows[(b * rows.length) / B + i];
   return y;
 }
 

@@ -171,7 +171,7 @@ describe("a model directory", () => {
     ["a size that is not whole", { hidden_size: 32.5 }, "hidden_size"],
     ["a size that is text", { vocab_size: "64" }, "vocab_size"],
     ["no epsilon, which has no default", { rms_norm_eps: undefined }, "rms_norm_eps"],
-    ["no rotary base", { rope_theta: undefined, rope_parameters: undefined }, "rope_theta is missing"],
+    ["no rotary base", { rope_theta: undefined, rope_parameters: undefined }, "rope_theta: is missing"],
     ["heads that do not divide the width", { num_attention_heads: 5 }, "multiple of num_attention_heads"],
     ["heads that do not divide into groups", { num_key_value_heads: 3 }, "multiple of num_key_value_heads"],
   ])("with %s", (_, change, reason) => {

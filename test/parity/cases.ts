@@ -7,7 +7,7 @@ import { embedding } from "../../src/ops/embedding.ts";
 import { linear } from "../../src/ops/linear.ts";
 import * as reference from "../../src/ops/reference.ts";
 import { rmsNorm } from "../../src/ops/rmsNorm.ts";
-import { rope, ropeTables } from "../../src/ops/rope.ts";
+import { rope, ropeFrequencies, ropeTables } from "../../src/ops/rope.ts";
 import { swiglu } from "../../src/ops/swiglu.ts";
 import { tokenLogprobs } from "../../src/ops/tokenLogprobs.ts";
 import { largest } from "../ops/finiteDifferences.ts";
@@ -65,7 +65,7 @@ export function ropeCase(
   positions: ArrayLike<number>,
 ): Case {
   const turn = (x: ArrayLike<number>, positions: ArrayLike<number>, direction: number) =>
-    reference.rope(x, positions, heads, half * 2, 1e4, direction);
+    reference.rope(x, positions, heads, ropeFrequencies(half * 2, 1e4), direction);
   return {
     tolerance: float32.rope * Math.max(1, largest(positions)), // the first pair's angle is the position itself
     inputs: {
@@ -73,7 +73,7 @@ export function ropeCase(
       positions: { shape: [B, T], values: positions, dtype: "int32" },
     },
     run: ({ x, positions }) => {
-      const { cos, sin } = ropeTables(positions, half * 2, 1e4);
+      const { cos, sin } = ropeTables(positions, ropeFrequencies(half * 2, 1e4));
       return rope(x, cos, sin, heads);
     },
     forward: ({ x, positions }) => turn(x, positions, 1),
@@ -137,13 +137,16 @@ export const tokenLogprobsCase = (
   },
 });
 
-export const cacheWriteCase = ({ B, S, W }: { B: number; S: number; W: number }, seed: number): Case => ({
-  tolerance: float32.cacheWrite,
-  inputs: {
-    cache: { shape: [B, S, W] },
-    rows: { shape: [B, 1, W] },
-    position: { shape: [B], values: integers(B, S, seed), dtype: "int32" },
-  },
-  run: ({ cache, rows, position }) => cacheWrite(cache, rows, position),
-  forward: ({ cache, rows, position }) => reference.cacheWrite(cache, rows, position),
-});
+export const cacheWriteCase = (sizes: { B: number; S: number; T: number; W: number }, seed: number): Case => {
+  const { B, S, T, W } = sizes;
+  return {
+    tolerance: float32.cacheWrite,
+    inputs: {
+      cache: { shape: [B, S + T, W] },
+      rows: { shape: [B, T, W] },
+      position: { shape: [B], values: integers(B, S + 1, seed), dtype: "int32" },
+    },
+    run: ({ cache, rows, position }) => cacheWrite(cache, rows, position),
+    forward: ({ cache, rows, position }) => reference.cacheWrite(cache, rows, position, W),
+  };
+};

@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Qwen2Config } from "../../src/model/config.ts";
 import { makeInference } from "../../src/model/generate.ts";
 import { parameterShapes } from "../../src/model/init.ts";
@@ -14,6 +14,7 @@ import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
 import { sftLoss } from "../../src/train/sft.ts";
 import { makeRandom } from "../../src/util/random.ts";
+import { cachedLogits } from "./cachedLogits.ts";
 import { forAll, size } from "./check.ts";
 import { onEveryEngine, read } from "./engines.ts";
 import { measure, tensorsOf } from "./measure.ts";
@@ -34,6 +35,23 @@ const SMALL: Qwen2Config = {
   ...{ vocabSize: 29, hiddenSize: 12, intermediateSize: 17, numHiddenLayers: 2 },
   ...{ numAttentionHeads: 6, numKeyValueHeads: 2, maxPositionEmbeddings: 64 },
   ...{ rmsNormEps: 1e-6, ropeTheta: 1e4, tieWordEmbeddings: true, initializerRange: 0.02 },
+};
+
+/** Documents of 4 and 8 tokens, and one of 12. */
+const TWO_ROWS = {
+  positionIds: [...[0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7], ...[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]],
+  documentIds: Array.from({ length: 24 }, (_, i) => (i < 4 ? 1 : i < 12 ? 2 : 3)),
+};
+
+const OPTIONS: Record<string, Qwen2Config> = {
+  "untied head, heads wider than the model": { ...SMALL, tieWordEmbeddings: false, headDim: 4 },
+  YaRN: {
+    ...SMALL,
+    headDim: 8,
+    ropeScaling: { factor: 4, originalMaxPositionEmbeddings: 16, betaFast: 2, betaSlow: 0.5, truncate: true },
+  },
+  "sliding window": { ...SMALL, slidingWindow: 3, layerTypes: ["full_attention", "sliding_attention"] },
+  "dual chunks": { ...SMALL, dualChunkAttention: { chunkSize: 5, localSize: 2 } },
 };
 
 /** Every tensor random, also biases and norms: what is 0 or 1 hides mistakes. Float32 values. */
@@ -109,6 +127,32 @@ onEveryEngine(() => {
       },
       8,
     ));
+
+  describe.each(Object.entries(OPTIONS))("%s", (_, config) => {
+    const parameters = randomParameters(config, 5);
+    const batch = { ...randomBatch(2, 12, config, 5), ...TWO_ROWS };
+    const expected = lossAndGradients(parameters, config, batch, crossEntropy);
+
+    test.each([false, true])("the loss and every gradient, checkpointing: %s", async (gradientCheckpointing) => {
+      const inputs = tensors(parameters, config);
+      const loss = pretrainLoss(config, { gradientCheckpointing });
+      const { metrics, gradients } = await measure(loss, inputs, tensorsOf(batch));
+      tf.dispose(inputs);
+      expectClose([metrics.loss], [expected.loss], float32.model, "loss");
+      for (const [name, gradient] of Object.entries(expected.gradients))
+        expectClose(gradients[name], gradient, float32.training, name);
+    });
+
+    test("token by token with the cache, or several at once: the logits of the whole", async () => {
+      const inputIds = batch.inputIds;
+      const whole = { ...batch, positionIds: inputIds.map((_, i) => i % 12), documentIds: inputIds.map(() => 0) };
+      const { logits } = lossAndGradients(parameters, config, whole, crossEntropy);
+      const inputs = tensors(parameters, config);
+      const cached = await cachedLogits(inputs, config, { B: 2, T: 12, inputIds }, [5, 3, 1, 1, 2]);
+      tf.dispose(inputs);
+      expectClose(cached, logits, float32.model, "logits");
+    });
+  });
 
   const BETA = 0.3;
   const [chosen, rejected] = [
@@ -191,4 +235,20 @@ onEveryEngine(() => {
       expect(answers[i]).toHaveLength(9);
     });
   });
+});
+
+test.each(Object.entries(OPTIONS).slice(1))("%s is another function than without it", (_, config) => {
+  const { ropeScaling, slidingWindow, layerTypes, dualChunkAttention, ...plain } = config;
+  const parameters = randomParameters(config, 5);
+  const batch = { ...randomBatch(2, 12, config, 5), ...TWO_ROWS };
+  const [one, other] = [config, plain].map((c) => lossAndGradients(parameters, c, batch, crossEntropy).loss);
+  expect(Math.abs(one - other)).toBeGreaterThan(1e-3);
+});
+
+test("dual chunks are ordinary attention while one chunk is enough", () => {
+  const parameters = randomParameters(SMALL, 6);
+  const batch = { ...randomBatch(2, 12, SMALL, 6), ...TWO_ROWS };
+  const dual = { ...SMALL, dualChunkAttention: { chunkSize: 16, localSize: 4 } }; // chunks of 12
+  const [one, other] = [SMALL, dual].map((c) => lossAndGradients(parameters, c, batch, crossEntropy));
+  expectClose(other.logits, one.logits, 1e-14, "logits");
 });

@@ -69,7 +69,9 @@ onEveryEngine(() => {
       ));
 
     test("cacheWrite", () =>
-      forAll({ B: size(3), S: size(4), W: size(5) }, (sizes, seed) => check(cacheWriteCase(sizes, seed), seed)));
+      forAll({ B: size(3), S: size(4), T: size(3), W: size(5) }, (sizes, seed) =>
+        check(cacheWriteCase(sizes, seed), seed),
+      ));
   });
 
   test.each<[string, Case]>([

@@ -4,6 +4,7 @@
  */
 import { headDim, type Qwen2Config } from "../../src/model/config.ts";
 import * as reference from "../../src/ops/reference.ts";
+import { ropeFrequencies, yarnAttentionFactor, yarnFrequencies } from "../../src/ops/rope.ts";
 import type { AdamWOptions } from "../../src/train/optimizer.ts";
 
 export type Arrays64 = Record<string, Float64Array>;
@@ -32,8 +33,18 @@ export function lossAndGradients(parameters: Arrays64, config: Qwen2Config, batc
   const { B, T, inputIds, positionIds, documentIds, labels } = batch;
   const { hiddenSize: C, numAttentionHeads: H, numKeyValueHeads: K, rmsNormEps: epsilon } = config;
   const [D, V] = [headDim(config), config.vocabSize];
-  const mask = reference.causalMask(documentIds, T);
+  const causal = reference.causalMask(documentIds, T);
+  const sliding = causal.map((x, i) => {
+    const row = Math.floor(i / T);
+    const back = positionIds[row] - positionIds[row - (row % T) + (i % T)];
+    return back >= (config.slidingWindow ?? Infinity) ? -3e38 : x;
+  });
   const sizes = { B, T, S: T, H, K, D };
+  const { ropeTheta, ropeScaling: yarn, dualChunkAttention: chunk } = config;
+  const frequencies = yarn ? yarnFrequencies(D, ropeTheta, yarn) : ropeFrequencies(D, ropeTheta);
+  const scale = yarn ? yarnAttentionFactor(yarn) : 1;
+  const c = chunk ? chunk.chunkSize - chunk.localSize : Infinity;
+  const inside = positionIds.map((position) => position % c);
 
   const leaf = (x: Float64Array): Value => ({ x, d: new Float64Array(x.length) });
   const leaves = Object.fromEntries(Object.entries(parameters).map(([name, x]) => [name, leaf(x)]));
@@ -65,14 +76,30 @@ export function lossAndGradients(parameters: Arrays64, config: Qwen2Config, batc
       return [dx, dweight];
     });
   const rope = (x: Value, heads: number) => {
-    const turn = (x: Float64Array, way: number) => reference.rope(x, positionIds, heads, D, config.ropeTheta, way);
+    const turn = (x: Float64Array, way: number) =>
+      reference.rope(x, inside, heads, frequencies, way).map((y) => y * scale);
     return op(turn(x.x, 1), [x], (dy) => [turn(dy, -1)]);
   };
-  const attention = (q: Value, k: Value, v: Value) =>
-    op(reference.attention(q.x, k.x, v.x, mask, sizes), [q, k, v], (dy) => {
-      const { dq, dk, dv } = reference.attentionGradient(dy, q.x, k.x, v.x, mask, sizes);
+  const attention = (q: Value, k: Value, v: Value, mask: Float64Array) => {
+    if (chunk) return dualChunkAttention(q, k, v, mask);
+    const turned = rope(q, H);
+    return op(reference.attention(turned.x, k.x, v.x, mask, sizes), [turned, k, v], (dy) => {
+      const { dq, dk, dv } = reference.attentionGradient(dy, turned.x, k.x, v.x, mask, sizes);
       return [dq, dk, dv];
     });
+  };
+  const dualChunkAttention = (q: Value, k: Value, v: Value, mask: Float64Array) => {
+    const at = (row: number, s: number) => {
+      const back = Math.floor(positionIds[row] / c) - Math.floor(positionIds[row - (row % T) + s] / c);
+      if (back <= 0) return inside[row];
+      return Math.min(back === 1 ? inside[row] + c : 2 * c - 1, chunk!.chunkSize);
+    };
+    const inputs = [q.x.map((x) => x * scale), k.x, v.x, mask];
+    return op(reference.dualChunkAttention(inputs, sizes, frequencies, at)[0], [q, k, v], (dy) => {
+      const [dq, dk, dv] = reference.dualChunkAttention(inputs, sizes, frequencies, at, dy);
+      return [dq.map((g) => g * scale), dk, dv];
+    });
+  };
   const swiglu = (gate: Value, up: Value) =>
     op(reference.swiglu(gate.x, up.x), [gate, up], (dy) => {
       const { dgate, dup } = reference.swigluGradient(dy, gate.x, up.x);
@@ -87,7 +114,8 @@ export function lossAndGradients(parameters: Arrays64, config: Qwen2Config, batc
     const weight = (name: string) => leaves[`model.layers.${layer}.${name}`];
     const a = rmsNorm(x, weight("input_layernorm.weight"));
     const project = (name: string) => linear(a, weight(`self_attn.${name}.weight`), weight(`self_attn.${name}.bias`));
-    const mixed = attention(rope(project("q_proj"), H), rope(project("k_proj"), K), project("v_proj"));
+    const mask = config.layerTypes?.[layer] === "sliding_attention" ? sliding : causal;
+    const mixed = attention(project("q_proj"), rope(project("k_proj"), K), project("v_proj"), mask);
     x = linear(mixed, weight("self_attn.o_proj.weight"), x);
     const m = rmsNorm(x, weight("post_attention_layernorm.weight"));
     const inner = swiglu(linear(m, weight("mlp.gate_proj.weight")), linear(m, weight("mlp.up_proj.weight")));

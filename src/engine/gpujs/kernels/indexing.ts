@@ -41,15 +41,15 @@ registerLaunches("OneHot", (p, [ids], node) => {
   return p.launch(oneHot, [p.view(ids, [N, 1]), p.values([offValue, onValue])], [N, depth]);
 });
 
-/** cache [B·S, W], rows [B, W], position [1, B] -> cache [B·S, W] with rows[b] at position[b] of sequence b. */
+/** cache [B·S, W], rows [B·T, W], position [1, B] -> the cache with rows[b, t] at position[b] + t of sequence b. */
 export function cacheWrite(this: Thread, cache: number[][], rows: number[][], position: number[][]): number {
   const b = Math.floor((this.thread.y + 0.5) / this.constants.S);
-  const s = this.thread.y - b * this.constants.S;
-  if (position[0][b] === s) return rows[b][this.thread.x];
+  const t = this.thread.y - b * this.constants.S - position[0][b];
+  if (t >= 0 && t < this.constants.T) return rows[b * this.constants.T + t][this.thread.x];
   return cache[this.thread.y][this.thread.x];
 }
 
 registerLaunches("CacheWrite", (p, [cache, rows, position], node) => {
-  const S = node.inputs[0].shape[1];
-  return p.launch(cacheWrite, [cache, rows, position], [cache.rows, cache.columns], { S });
+  const [S, T] = [node.inputs[0].shape[1], node.inputs[1].shape[1]];
+  return p.launch(cacheWrite, [cache, rows, position], [cache.rows, cache.columns], { S, T });
 });
