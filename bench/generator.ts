@@ -1,12 +1,12 @@
 /**
- * @file Greedy generation with src/model/generate.ts as a contender of bench/generation.ts: the twin of
+ * @file Greedy generation with src/model/inference.ts as a contender of bench/generation.ts: the twin of
  * bench/generation.py. Prefill is a generation of one token.
  *
  *     npx tsx bench/generator.ts onnx B 8 64 64 2      engine, config, prompts, their length, new tokens, warm-up runs
  *     run 3       -> {"seconds": [one per generation], "prefill_seconds": [...], "tokens": the last generation's}
  */
 import { startEngine } from "../src/engine/engine.ts";
-import { makeInference } from "../src/model/generate.ts";
+import { makeInference } from "../src/model/inference.ts";
 import { CONFIGS, GENERATION_WIDTH, makeParameters, makeTokens } from "./configs.ts";
 import { answer, nextCommand } from "./serve.ts";
 

@@ -1,5 +1,5 @@
 /**
- * What evaluation asks of a model. The Qwen2 implementation is in `model/generate.ts`; tests use tiny tables.
+ * What evaluation asks of a model. The Qwen2 implementation is in `model/inference.ts`; tests use tiny tables.
  */
 export interface LoglikelihoodRequest {
   /** Token ids that are given; may be empty. */

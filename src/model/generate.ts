@@ -1,222 +1,178 @@
 /**
- * @file A Qwen2 model as evaluation sees it: log-likelihoods of continuations and greedy generation with a KV cache.
+ * @file Answers of a Qwen2 model to prompts, with a KV cache: greedy, sampled or by beam search, in batches, streamed.
  *
- * Requests are packed side by side into rows of one length, in which they do not see each other, so there is one shape
- * to compile and hardly any padding; the head is asked only where a token is scored. One instance serves many models
- * of the same configuration: parameters are an argument.
+ * The likeliest token is chosen on the device; other scores come to the host, where `sampling.ts` and `beam.ts` decide.
+ * Greedy and beam tokens are those of Hugging Face's `generate` (test/fixtures/generation).
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { compile, type TensorMap } from "../engine/engine.ts";
-import { causalMask, MASKED } from "../ops/attention.ts";
-import { tokenLogprobs } from "../ops/tokenLogprobs.ts";
+import { chunk } from "../util/arrays.ts";
+import { UserError } from "../util/assert.ts";
+import { makeRandom } from "../util/random.ts";
+import { advanceBeams, startBeams } from "./beam.ts";
+import { type Cache, makeCachedDecoder } from "./cachedDecoder.ts";
 import type { Qwen2Config } from "./config.ts";
-import { decoder, headWeight, type KeyValues, logits, type Parameters } from "./qwen2.ts";
+import { checkGenerateOptions, type GenerateOptions } from "./generateOptions.ts";
+import type { Parameters } from "./qwen2.ts";
+import { greedyToken, logSoftmax, repetitionPenalty, sampleToken } from "./sampling.ts";
 
-/** Tokens that are scored at once; memory grows with it, speed hardly. */
-const TOKENS_PER_RUN = 2048;
-/** Most prompts that are continued at once: a step costs nearly the same for one as for many. */
-const PROMPTS_PER_RUN = 32;
-/** Least length of a prompt and of a cache as they are computed: each length is a shape to compile. */
-const SHORTEST = 16;
+/** Most rows that are continued at once: a step costs nearly the same for one as for many. */
+const ROWS_PER_RUN = 32;
 
-/** A step writes its keys and values into the cache that it is given, and does not copy it. */
-const OVERWRITE = { overwrite: true };
+export interface Generation {
+  /** New tokens, without the stop id. */
+  ids: number[];
+  finishReason: "stop" | "length" | "aborted";
+  /** Of beam search: Σ log p / length ^ lengthPenalty. */
+  score?: number;
+}
 
-export interface Inference {
-  /** For each request: Σ log p(token | everything before it) over the continuation, in nats. */
-  loglikelihood(parameters: Parameters, requests: { context: number[]; continuation: number[] }[]): Promise<number[]>;
-  /** Greedy continuation of each prompt, up to and without the first stop id; ties go to the lowest id. */
-  generate(
+/** Continues each prompt. @throws UserError for options that are not possible and for prompts that do not fit. */
+export type Generator = (
+  parameters: Parameters,
+  prompts: number[][],
+  options: GenerateOptions,
+) => Promise<Generation[]>;
+
+/** Generation in contexts of at most `contextLength` tokens, prompt and answer together. An empty prompt is `bosId`. */
+export function makeGenerator(config: Qwen2Config, contextLength: number, bosId: number): Generator {
+  const model = makeCachedDecoder(config, contextLength, bosId);
+
+  /** Answers that grow token by token. `offset`: the index of the first prompt among all. */
+  async function continueEach(
     parameters: Parameters,
     prompts: number[][],
-    options: { maxNewTokens: number; stopIds: number[] },
-  ): Promise<number[][]>;
+    offset: number,
+    options: GenerateOptions,
+  ): Promise<Generation[]> {
+    const { maxNewTokens, stopIds = [], repetitionPenalty: penalty = 1, doSample = false, signal } = options;
+    const { temperature = 1, topK = 0, topP = 1, minP = 0, seed = 0 } = options;
+    const answers = prompts.map((): Generation => ({ ids: [], finishReason: "aborted" }));
+    const streams = prompts.map((_, b) => makeRandom(seed, "generate", String(offset + b)));
+    const completes = stopStringTest(options);
+    const choose = (scores: Float64Array, b: number) => {
+      const penalised = repetitionPenalty(scores, [...prompts[b], ...answers[b].ids], penalty);
+      return doSample ? sampleToken(penalised, { temperature, topK, topP, minP }, streams[b]) : greedyToken(penalised);
+    };
+    const onHost = doSample || penalty !== 1;
+    let { cache, rows } = model.start(parameters, prompts, maxNewTokens, onHost ? "logits" : "token");
+    const open = new Set(prompts.keys());
+    const positions = positionsOf(prompts, rows);
+    const tokens = new Int32Array(rows);
+    while (!(await aborted(signal))) {
+      if (onHost) {
+        const scores = await readScores(cache);
+        for (const b of open) tokens[b] = choose(scores(b), b);
+      } else tokens.set((await cache.token.data()) as Int32Array);
+      for (const b of [...open]) {
+        const answer = answers[b];
+        if (stopIds.includes(tokens[b])) answer.finishReason = "stop";
+        else {
+          answer.ids.push(tokens[b]);
+          options.onToken?.(offset + b, tokens[b]);
+          if (completes(answer.ids)) answer.finishReason = "stop";
+          else if (answer.ids.length === maxNewTokens) answer.finishReason = "length";
+        }
+        if (answer.finishReason !== "aborted") open.delete(b);
+      }
+      if (open.size === 0) break;
+      for (let b = 0; b < rows; b++) positions[b]++;
+      cache = model.step(parameters, cache, onHost ? tokens : null, positions);
+    }
+    tf.dispose(cache);
+    return answers;
+  }
+
+  /** The best of each prompt's beams. */
+  async function search(parameters: Parameters, prompts: number[][], options: GenerateOptions): Promise<Generation[]> {
+    const { maxNewTokens, stopIds = [], repetitionPenalty: penalty = 1, signal } = options;
+    const { numBeams = 1, lengthPenalty = 1, earlyStopping = false } = options;
+    const beamOptions = { numBeams, lengthPenalty, earlyStopping, maxNewTokens, stopIds: stopIds.length };
+    const completes = stopStringTest(options);
+    const stops = (ids: number[]) => stopIds.includes(ids.at(-1)!) || completes(ids);
+    const searches = prompts.map(() => ({ state: startBeams(numBeams), over: false }));
+    let { cache } = model.start(parameters, prompts, maxNewTokens, "logits");
+    /** The row of a prompt's beam: at first one row for all. */
+    let rowOf = (b: number, _beam: number) => b;
+    const positions = positionsOf(
+      prompts.flatMap((ids) => Array(numBeams).fill(ids)),
+      prompts.length * numBeams,
+    );
+    while (!(await aborted(signal))) {
+      const scores = await readScores(cache);
+      const parents: number[] = [];
+      const tokens: number[] = [];
+      for (const [b, one] of searches.entries()) {
+        let from = [...Array(numBeams).keys()];
+        if (!one.over) {
+          const logprobs = one.state.running.map(({ ids }, beam) =>
+            repetitionPenalty(logSoftmax(scores(rowOf(b, beam))), [...prompts[b], ...ids], penalty),
+          );
+          const next = advanceBeams(one.state, logprobs, beamOptions, stops);
+          [one.state, one.over, from] = [next.state, next.over, next.parents];
+        }
+        parents.push(...from.map((beam) => rowOf(b, beam)));
+        tokens.push(...one.state.running.map(({ ids }) => ids.at(-1)!));
+      }
+      if (searches.every(({ over }) => over)) break;
+      for (let row = 0; row < positions.length; row++) positions[row]++;
+      cache = model.stepFrom(parameters, cache, Int32Array.from(parents), Int32Array.from(tokens), positions);
+      rowOf = (b, beam) => b * numBeams + beam;
+    }
+    tf.dispose(cache);
+    return searches.map(({ state, over }) => {
+      if (!over) return { ids: state.running[0].ids, finishReason: "aborted" };
+      const { ids, score } = state.finished[0];
+      const stopId = stopIds.includes(ids.at(-1)!);
+      return { ids: stopId ? ids.slice(0, -1) : ids, finishReason: stops(ids) ? "stop" : "length", score };
+    });
+  }
+
+  return async (parameters, prompts, options) => {
+    checkGenerateOptions(options);
+    const { maxNewTokens, numBeams = 1 } = options;
+    const whole = prompts.map((ids) => (ids.length > 0 ? ids : [bosId]));
+    const tooLong = whole.findIndex((ids) => ids.length + maxNewTokens > contextLength);
+    if (tooLong >= 0)
+      throw new UserError(
+        `generate: prompt ${tooLong} has ${whole[tooLong].length} tokens, which with ${maxNewTokens} new ones do not fit the context of ${contextLength}; shorten it or ask for fewer`,
+      );
+    const answers: Generation[] = [];
+    for (const batch of chunk(whole, Math.max(1, Math.floor(ROWS_PER_RUN / numBeams))))
+      answers.push(
+        ...(await (numBeams > 1
+          ? search(parameters, batch, options)
+          : continueEach(parameters, batch, answers.length, options))),
+      );
+    return answers;
+  };
+}
+
+/** Lets the event loop turn, so that a signal can arrive. */
+async function aborted(signal: AbortSignal | undefined): Promise<boolean> {
+  if (signal) await tf.nextFrame();
+  return signal?.aborted ?? false;
+}
+
+/** The position of each prompt's last token [rows]. */
+const positionsOf = (prompts: number[][], rows: number) =>
+  Int32Array.from({ length: rows }, (_, b) => (prompts[b]?.length ?? 1) - 1);
+
+/** The scores of each row [V], in float64. */
+async function readScores({ logits }: Cache): Promise<(row: number) => Float64Array> {
+  const V = logits.shape[1]!;
+  const values = await logits.data();
+  return (row) => Float64Array.from(values.subarray(row * V, (row + 1) * V));
 }
 
 /**
- * Inference over contexts of at most `contextLength` tokens. Longer requests lose tokens on the left of the context
- * (a continuation must fit whole), longer prompts on their left. An empty context is `bosId`, as in lm-evaluation-harness.
+ * Whether the newest of these ids completes a stop string. Only as many ids are decoded as can hold one: each has at
+ * least a byte.
  */
-export function makeInference(config: Qwen2Config, contextLength: number, bosId: number): Inference {
-  const rowsPerRun = Math.max(1, Math.floor(TOKENS_PER_RUN / contextLength));
-  const tokensPerRun = rowsPerRun * contextLength;
-  const scoredSizes = [4, 2, 1].map((part) => Math.ceil(tokensPerRun / part));
-
-  const score = compile(({ inputIds, positionIds, documentIds, at, labels, ...parameters }) => {
-    const { hidden } = decoder(parameters, config, { inputIds, positionIds, mask: causalMask(documentIds) }); // [B·T, C]
-    return { logprobs: tokenLogprobs(tf.gather(hidden, at), headWeight(parameters, config), labels) }; // [P]
-  });
-  const prefill = compile(({ inputIds, last, cacheSlots, ...parameters }) => {
-    const { hidden, keys, values } = decoder(parameters, config, causalInput(inputIds));
-    const [B, T] = inputIds.shape as [number, number];
-    const index = tf.add(last, tf.mul(tf.range(0, B, 1, "int32"), tf.scalar(T, "int32"))); // rows of [B·T, C]
-    const free = cacheSlots.size - T;
-    const roomy = (x: tf.Tensor) =>
-      free > 0
-        ? tf.pad3d(x as tf.Tensor3D, [
-            [0, 0],
-            [0, free],
-            [0, 0],
-          ])
-        : x; // [B, S, K·D]
-    const cache = { keys: keys.map(roomy), values: values.map(roomy) };
-    return { token: greedy(parameters, config, tf.gather(hidden, index)), ...named(cache) };
-  });
-  const step = compile(({ token, position, ...rest }) => {
-    const { parameters, keys, values } = unnamed(rest, config.numHiddenLayers);
-    const S = keys[0].shape[1]!;
-    const slots = tf.expandDims(tf.range(0, S, 1, "int32"), 0); // [1, S]
-    const at = tf.expandDims(position, 1); // [B, 1]
-    const hidden = tf.cast(tf.greater(slots, at), "float32"); // [B, S]
-    const mask = tf.expandDims(tf.mul(hidden, MASKED), 1); // [B, 1, S]
-    const input = { inputIds: tf.expandDims(token, 1), positionIds: at, mask, cache: { keys, values, position } };
-    const out = decoder(parameters, config, input);
-    return { token: greedy(parameters, config, out.hidden), ...named(out) };
-  }, OVERWRITE);
-
-  return {
-    async loglikelihood(parameters, requests) {
-      const sequences = requests.map(({ context, continuation }, request) => {
-        if (continuation.length >= contextLength)
-          throw new Error(`loglikelihood: ${continuation.length} tokens do not fit a context of ${contextLength}`);
-        const whole = [...(context.length > 0 ? context : [bosId]), ...continuation];
-        const ids = whole.slice(Math.max(0, whole.length - contextLength));
-        return { request, ids, from: ids.length - continuation.length };
-      });
-      const results = new Array<number>(requests.length).fill(0);
-      const rows = packRows(sequences, contextLength);
-      for (let start = 0; start < rows.length; start += rowsPerRun) {
-        const inputIds = new Int32Array(tokensPerRun).fill(bosId);
-        const positionIds = new Int32Array(tokensPerRun);
-        const documentIds = new Int32Array(tokensPerRun); // 0: padding
-        const scored: { request: number; at: number; label: number }[] = [];
-        rows.slice(start, start + rowsPerRun).forEach((row, b) => {
-          let t = b * contextLength;
-          row.forEach(({ request, ids, from }, document) => {
-            ids.forEach((id, position) => {
-              if (position >= from) scored.push({ request, at: t - 1, label: id }); // predicted from the token before
-              inputIds[t] = id;
-              positionIds[t] = position;
-              documentIds[t++] = document + 1;
-            });
-          });
-        });
-        const size = scoredSizes.find((n) => scored.length <= n)!;
-        const padded = (values: number[]) =>
-          tensor(
-            Int32Array.from({ length: size }, (_, i) => values[i] ?? 0),
-            [size],
-          );
-        const shape = [rowsPerRun, contextLength];
-        const inputs = {
-          ...{ inputIds: tensor(inputIds, shape), positionIds: tensor(positionIds, shape) },
-          ...{ documentIds: tensor(documentIds, shape), at: padded(scored.map((one) => one.at)) },
-          labels: padded(scored.map((one) => one.label)),
-        };
-        const { logprobs } = score({ ...inputs, ...parameters });
-        const values = await logprobs.data();
-        scored.forEach(({ request }, i) => {
-          results[request] += values[i];
-        });
-        tf.dispose([inputs, logprobs]);
-      }
-      return results;
-    },
-
-    async generate(parameters, prompts, { maxNewTokens, stopIds }) {
-      const stop = new Set(stopIds);
-      const room = contextLength - maxNewTokens;
-      if (room < 1 || maxNewTokens < 1)
-        throw new Error(`generate: ${maxNewTokens} new tokens do not fit a context of ${contextLength}`);
-      const answers: number[][] = prompts.map(() => []);
-      for (let start = 0; start < prompts.length; start += PROMPTS_PER_RUN) {
-        const batch = prompts
-          .slice(start, start + PROMPTS_PER_RUN)
-          .map((ids) => ids.slice(Math.max(0, ids.length - room)));
-        const longest = Math.max(...batch.map((ids) => ids.length));
-        const B = powerOfTwo(batch.length);
-        const T = Math.min(contextLength, powerOfTwo(longest, SHORTEST)); // the prompts', padded
-        const S = Math.min(contextLength, powerOfTwo(Math.max(T, longest + maxNewTokens), SHORTEST)); // the cache's
-        const inputIds = new Int32Array(B * T).fill(bosId);
-        const position = new Int32Array(B); // of the newest token
-        batch.forEach((ids, b) => {
-          inputIds.set(ids, b * T);
-          position[b] = Math.max(0, ids.length - 1);
-        });
-        const cacheSlots = tensor(new Int32Array(S), [S]); // its size is what counts
-        const inputs = { inputIds: tensor(inputIds, [B, T]), last: tensor(position, [B]), cacheSlots };
-        let state = prefill({ ...inputs, ...parameters });
-        tf.dispose(inputs);
-        const open = new Set(batch.keys());
-        for (let n = 0; ; n++) {
-          const tokens = await state.token.data();
-          for (const b of [...open]) {
-            if (stop.has(tokens[b])) open.delete(b);
-            else answers[start + b].push(tokens[b]);
-          }
-          if (open.size === 0 || n + 1 === maxNewTokens) break;
-          for (let b = 0; b < B; b++) position[b] = Math.min(position[b] + 1, S - 1);
-          const at = tensor(position.slice(), [B]);
-          const next = step({ ...state, position: at, ...parameters });
-          tf.dispose([state, at]);
-          state = next;
-        }
-        tf.dispose(state);
-      }
-      return answers;
-    },
+function stopStringTest({ stopStrings = [], decode }: GenerateOptions): (ids: number[]) => boolean {
+  const longest = Math.max(0, ...stopStrings.map((text) => new TextEncoder().encode(text).length));
+  return (ids) => {
+    if (longest === 0) return false;
+    const tail = decode!(ids.slice(-longest));
+    return stopStrings.some((text) => tail.includes(text));
   };
-}
-
-/** Sequences side by side in rows of at most `length` tokens: longest first, each row until the next does not fit. */
-function packRows<S extends { ids: number[] }>(sequences: S[], length: number): S[][] {
-  const rows: S[][] = [];
-  let room = 0;
-  for (const sequence of [...sequences].sort((a, b) => b.ids.length - a.ids.length)) {
-    if (sequence.ids.length > room) {
-      rows.push([]);
-      room = length;
-    }
-    rows[rows.length - 1].push(sequence);
-    room -= sequence.ids.length;
-  }
-  return rows;
-}
-
-/** The smallest power of two that is at least n and `least`. */
-function powerOfTwo(n: number, least = 1): number {
-  let power = least;
-  while (power < n) power *= 2;
-  return power;
-}
-
-const tensor = (values: Int32Array, shape: number[]) => tf.tensor(values, shape, "int32");
-
-/** Plain causal input: positions 0..T-1, one document per row. */
-function causalInput(inputIds: tf.Tensor) {
-  const [B, T] = inputIds.shape as [number, number];
-  const positionIds = tf.tile(tf.expandDims(tf.range(0, T, 1, "int32"), 0), [B, 1]); // [B, T]
-  return { inputIds, positionIds, mask: causalMask(tf.zeros([B, T], "int32")) };
-}
-
-/** The most likely next token: hidden [N, C] -> [N] int32. */
-const greedy = (parameters: Parameters, config: Qwen2Config, hidden: tf.Tensor) =>
-  tf.argMax(logits(parameters, config, hidden), 1);
-
-/** Keys and values as named tensors, and back. */
-function named({ keys, values }: KeyValues): TensorMap {
-  const entries = [...keys.map((x, i) => [`key ${i}`, x]), ...values.map((x, i) => [`value ${i}`, x])];
-  return Object.fromEntries(entries);
-}
-
-function unnamed(tensors: TensorMap, layers: number): KeyValues & { parameters: Parameters } {
-  const parameters = { ...tensors };
-  const take = (name: string) => {
-    const x = parameters[name];
-    delete parameters[name];
-    return x;
-  };
-  const keys = Array.from({ length: layers }, (_, i) => take(`key ${i}`));
-  const values = Array.from({ length: layers }, (_, i) => take(`value ${i}`));
-  return { keys, values, parameters };
 }

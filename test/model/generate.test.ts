@@ -1,181 +1,178 @@
 /**
- * @file Inference on the default engine against the obvious way: the whole text through the model for every token.
- * (test/parity/golden.test.ts compares generation with Hugging Face's on every engine.)
+ * @file Answers on the default engine: those of Hugging Face (test/parity/generation.test.ts has some of them on every
+ * engine), what ends them, streams, seeds, and which options are refused.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { answerRow } from "../../src/data/chatRows.ts";
 import { startEngine } from "../../src/engine/engine.ts";
-import { type Inference, makeInference } from "../../src/model/generate.ts";
+import { loadModel } from "../../src/model/checkpoint.ts";
+import { type Generator, makeGenerator } from "../../src/model/generate.ts";
+import type { GenerateOptions } from "../../src/model/generateOptions.ts";
 import { initParameters } from "../../src/model/init.ts";
-import { decoder, labelLogprobs, logits, type Parameters } from "../../src/model/qwen2.ts";
-import { causalMask } from "../../src/ops/attention.ts";
-import { batchOf } from "../../src/train/batch.ts";
-import { randomIds, TINY, tokenLogprobsOf } from "../train/tiny.ts";
+import type { Parameters } from "../../src/model/qwen2.ts";
+import { UserError } from "../../src/util/assert.ts";
+import { GOLDEN } from "../fixtures/generation/golden.ts";
+import { randomIds, TINY } from "../train/tiny.ts";
 
-const CONTEXT = 32;
-const BOS = 0;
-let parameters: Parameters;
-let inference: Inference;
 beforeAll(async () => {
   await startEngine("onnx");
-  parameters = initParameters(TINY, 5);
-  inference = makeInference(TINY, CONTEXT, BOS);
 });
 
-/** The likeliest token after `ids`, by a full forward pass. */
-function nextToken(ids: number[]): number {
-  return tf.tidy(() => {
-    const { inputIds, positionIds, documentIds } = batchOf([answerRow(ids, [], ids.length, BOS)]);
-    const input = { inputIds, positionIds, mask: causalMask(documentIds) };
-    const scores = logits(parameters, TINY, decoder(parameters, TINY, input).hidden); // [T, V]
-    return tf.argMax(tf.slice(scores, [ids.length - 1, 0], [1, -1]), 1).dataSync()[0];
-  });
-}
-
-/** Greedy generation without a cache. */
-function greedy(prompt: number[], maxNewTokens: number, stop: number[]): number[] {
-  const ids = [...prompt];
-  for (let n = 0; n < maxNewTokens; n++) {
-    const next = nextToken(ids);
-    if (stop.includes(next)) break;
-    ids.push(next);
-  }
-  return ids.slice(prompt.length);
-}
-
-/** Σ log p of the continuation, by a full forward pass in float64 from the logits. */
-const scoreOf = (context: number[], continuation: number[]) => {
-  const row = answerRow(context, continuation, context.length + continuation.length, BOS);
-  return tokenLogprobsOf(parameters, row)
-    .slice(context.length)
-    .reduce((a, b) => a + b, 0);
-};
-const score = (...requests: { context: number[]; continuation: number[] }[]) =>
-  inference.loglikelihood(parameters, requests);
-
-describe("generation with the cache", () => {
-  const prompts = [1, 7, 8, 9, 20].map((length) => randomIds(length, `prompt ${length}`));
-  const generate = (some: number[][], maxNewTokens = 10, stopIds: number[] = []) =>
-    inference.generate(parameters, some, { maxNewTokens, stopIds });
-
-  test("gives the tokens of repeated full forward passes", async () => {
-    const expected = prompts.map((prompt) => greedy(prompt, 10, []));
-    expect(await generate(prompts)).toEqual(expected);
-    expect(new Set(expected.flat()).size).toBeGreaterThan(5); // not one token for ever
+describe.each(["tied", "untied"] as const)("Hugging Face's answers of the %s model", (name) => {
+  let answer: (options: GenerateOptions, prompts?: number[][]) => ReturnType<Generator>;
+  const { prompts, cases } = GOLDEN[name];
+  const some = name === "tied" ? cases : cases.filter((_, i) => i % 4 === 0); // all: npm run parity
+  beforeAll(() => {
+    const { parameters, config } = loadModel(`test/fixtures/qwen2/${name}`);
+    const generate = makeGenerator(config, 32, 0);
+    answer = (options, some = prompts) => generate(parameters, some, options);
   });
 
-  test("does not depend on what else is in the batch, how much, or in which order", async () => {
-    const together = await generate(prompts);
-    expect(await Promise.all(prompts.map(async (prompt) => (await generate([prompt]))[0]))).toEqual(together);
-    expect((await generate([...prompts].reverse())).reverse()).toEqual(together);
-    const many = Array.from({ length: 70 }, (_, i) => prompts[i % prompts.length]); // more than a batch of 64
-    expect(await generate(many)).toEqual(many.map((_, i) => together[i % prompts.length]));
-    expect(await generate([])).toEqual([]);
+  test.each(some.map((one) => ({ ...one, title: JSON.stringify(one.options) })))(
+    "$title",
+    async ({ options, answers, reasons, scores }) => {
+      const got = await answer(options);
+      expect(got.map(({ ids }) => ids)).toEqual(answers);
+      expect(got.map(({ finishReason }) => finishReason)).toEqual(reasons);
+      expect(got.map(({ score }) => score ?? 0)).toBeAllClose(scores ?? got.map(() => 0), { atol: 1e-4 });
+    },
+  );
+
+  test("beams do not depend on what else is in the batch", async () => {
+    const options: GenerateOptions = { maxNewTokens: 12, numBeams: 3, stopIds: cases[2].options.stopIds };
+    const alone = await Promise.all(prompts.map(async (prompt) => (await answer(options, [prompt]))[0].ids));
+    const many = Array.from({ length: 13 }, (_, i) => prompts[i % prompts.length]); // more than a run takes
+    expect((await answer(options, many)).map(({ ids }) => ids)).toEqual(many.map((_, i) => alone[i % prompts.length]));
+  });
+});
+
+describe("answers", () => {
+  const CONTEXT = 32;
+  const prompts = [2, 5, 9].map((length) => randomIds(length, `prompt ${length}`));
+  const decode = (ids: number[]) => ids.map((id) => String.fromCharCode(97 + (id % 26))).join("");
+  let parameters: Parameters;
+  let generate: Generator;
+  beforeAll(() => {
+    parameters = initParameters(TINY, 5);
+    generate = makeGenerator(TINY, CONTEXT, 0);
+  });
+  const answer = (options: Partial<GenerateOptions>, some = prompts) =>
+    generate(parameters, some, { maxNewTokens: 10, ...options });
+  const idsOf = async (options: Partial<GenerateOptions>, some?: number[][]) =>
+    (await answer(options, some)).map(({ ids }) => ids);
+
+  test("sampled with the same seed are the same, with another not; a prompt's do not depend on the others", async () => {
+    const options = { doSample: true, seed: 3 };
+    const first = await idsOf(options);
+    expect(await idsOf(options)).toEqual(first);
+    expect(await idsOf({ ...options, seed: 4 })).not.toEqual(first);
+    expect(await idsOf(options, [prompts[0]])).toEqual([first[0]]);
+    expect((await idsOf(options, [randomIds(20, "other"), prompts[1]]))[1]).toEqual(first[1]);
+    const same = await idsOf(options, [prompts[0], prompts[0]]);
+    expect(same[0]).not.toEqual(same[1]); // each prompt draws for itself
+    const many = Array.from({ length: 40 }, () => prompts[0]); // in two runs
+    expect(new Set((await idsOf(options, many)).map(String)).size).toBeGreaterThan(35);
   });
 
-  test("ends at the first stop id, without it, for each prompt on its own", async () => {
-    const free = await generate(prompts);
-    const stop = free[1][4];
-    const stopped = await generate(prompts, 10, [stop]);
-    expect(stopped).toEqual(free.map((ids) => (ids.includes(stop) ? ids.slice(0, ids.indexOf(stop)) : ids)));
-    expect(stopped[1].length).toBeLessThan(5);
-    expect(stopped).toEqual(prompts.map((prompt) => greedy(prompt, 10, [stop])));
+  test("sampled from the likeliest alone are the greedy ones, however that is said", async () => {
+    const greedy = await idsOf({});
+    expect(await idsOf({ doSample: true, topK: 1 })).toEqual(greedy);
+    expect(await idsOf({ doSample: true, topP: 1e-9 })).toEqual(greedy);
+    expect(await idsOf({ doSample: true, minP: 1 })).toEqual(greedy);
+    expect(await idsOf({ doSample: true, temperature: 1e-6 })).toEqual(greedy);
+    expect(await idsOf({ repetitionPenalty: 1 + 1e-12 })).toEqual(greedy); // by way of the host
   });
 
-  test("fewer new tokens are the beginning of more", async () => {
-    const long = await generate(prompts, 10);
-    expect(await generate(prompts, 1)).toEqual(long.map((ids) => ids.slice(0, 1)));
-    expect(await generate(prompts, 4)).toEqual(long.map((ids) => ids.slice(0, 4)));
+  test("stream as they come, and are what was streamed", async () => {
+    for (const options of [{}, { doSample: true, seed: 1 }, { repetitionPenalty: 1.5 }]) {
+      const streamed: number[][] = prompts.map(() => []);
+      const answers = await idsOf({ ...options, onToken: (prompt, id) => streamed[prompt].push(id) });
+      expect(streamed).toEqual(answers);
+    }
   });
 
-  test("a prompt without room loses its left; an empty one is <|endoftext|>", async () => {
-    const long = randomIds(CONTEXT + 5, "long");
-    expect(await generate([long])).toEqual([greedy(long.slice(-(CONTEXT - 10)), 10, [])]);
-    expect(await generate([[]])).toEqual([greedy([BOS], 10, [])]);
+  test("end with the token that completes a stop string, or just before a stop id", async () => {
+    const [free] = await idsOf({}, [prompts[2]]);
+    const text = decode(free);
+    const stop = text.slice(3, 6);
+    const end = text.indexOf(stop) + 3;
+    const ended = await answer({ stopStrings: [stop, "no such text"], decode }, [prompts[2]]);
+    expect(ended).toEqual([{ ids: free.slice(0, end), finishReason: "stop" }]);
+    const stopId = free[4];
+    expect(await answer({ stopIds: [stopId] }, [prompts[2]])).toEqual([
+      { ids: free.slice(0, free.indexOf(stopId)), finishReason: "stop" },
+    ]);
+    const beams = await answer({ numBeams: 2, stopStrings: [stop], decode }, [prompts[2]]);
+    const beamText = decode(beams[0].ids);
+    expect(beams[0].finishReason === "stop").toBe(beamText.endsWith(stop));
   });
 
-  test("to the last position of the context", async () => {
-    const prompt = prompts[0];
-    expect((await generate([prompt], CONTEXT - 1))[0]).toEqual(greedy(prompt, CONTEXT - 1, []));
-    await expect(generate([prompt], CONTEXT)).rejects.toThrow("32 new tokens do not fit a context of 32");
-    await expect(generate([prompt], 0)).rejects.toThrow("0 new tokens");
+  test("end when a signal says so, with what they have", async () => {
+    const free = await idsOf({});
+    const controller = new AbortController();
+    const onToken = (prompt: number) => {
+      if (prompt === 2 && ++heard === 4) controller.abort();
+    };
+    let heard = 0;
+    const stopped = await answer({ onToken, signal: controller.signal });
+    expect(stopped).toEqual(free.map((ids) => ({ ids: ids.slice(0, 4), finishReason: "aborted" })));
+    expect(await answer({ signal: controller.signal })).toEqual(
+      prompts.map(() => ({ ids: [], finishReason: "aborted" })),
+    );
+    expect(await answer({ numBeams: 2, signal: controller.signal }, [prompts[0]])).toEqual([
+      { ids: [], finishReason: "aborted" },
+    ]);
   });
 
-  test("leaves no tensor behind", async () => {
-    await generate(prompts);
+  test("leave no tensor behind, however they end", async () => {
+    const all: Partial<GenerateOptions>[] = [
+      {},
+      { doSample: true },
+      { numBeams: 3 },
+      { numBeams: 3, signal: AbortSignal.abort() },
+      { signal: AbortSignal.abort() },
+    ];
+    for (const options of all) await answer(options);
     const before = tf.memory().numTensors;
-    await generate(prompts);
-    await score({ context: [1], continuation: [2, 3] });
+    for (const options of all) await answer(options);
     expect(tf.memory().numTensors).toBe(before);
   });
-});
 
-describe("loglikelihood", () => {
-  test("is the sum of labelLogprobs over the continuation", async () => {
-    const [context, continuation] = [randomIds(6, "context"), randomIds(5, "continuation")];
-    const row = answerRow(context, continuation, CONTEXT, BOS);
-    const expected = tf.tidy(() => {
-      const { inputIds, positionIds, labels, documentIds } = batchOf([row]);
-      const input = { inputIds, positionIds, mask: causalMask(documentIds) };
-      const { logprobs } = labelLogprobs(parameters, TINY, input, labels);
-      return tf.sum(logprobs).dataSync()[0];
-    });
-    const [got] = await score({ context, continuation });
-    expect(got).toBeCloseTo(expected, 4);
-    expect(got).toBeCloseTo(scoreOf(context, continuation), 4);
-  });
-
-  test("is right on both sides of each padded length (8, 16, 32) and for many requests at once", async () => {
-    const requests = [2, 7, 8, 9, 15, 16, 17, 31, 32].flatMap((total) =>
-      [1, total - 1].map((length) => ({
-        context: randomIds(total - length, `context ${total}`),
-        continuation: randomIds(length, `continuation ${total}`),
-      })),
+  test("to a prompt that does not fit are refused with what would", async () => {
+    const long = randomIds(23, "long");
+    await expect(answer({}, [prompts[0], long])).rejects.toThrow(
+      "generate: prompt 1 has 23 tokens, which with 10 new ones do not fit the context of 32; shorten it or ask for fewer",
     );
-    const expected = requests.map(({ context, continuation }) => scoreOf(context, continuation));
-    expect(await score(...requests)).toBeAllClose(expected, { atol: 1e-3 });
-    const many = Array.from({ length: 300 }, (_, i) => requests[i % requests.length]);
-    expect(await score(...many)).toBeAllClose(
-      many.map((_, i) => expected[i % requests.length]),
-      { atol: 1e-3 },
-    );
+    expect((await idsOf({}, [long.slice(1)]))[0]).toHaveLength(10);
   });
 
-  test("does not depend on what else is in the batch", async () => {
-    const request = { context: randomIds(5, "a"), continuation: randomIds(3, "b") };
-    const others = [3, 6, 12, 30].map((n) => ({ context: randomIds(n, "c"), continuation: randomIds(2, "d") }));
-    const [alone] = await score(request);
-    const beside = (await score(...others, request)).at(-1)!;
-    expect(beside).toBeCloseTo(alone, 5);
-  });
-
-  test("adds up: a continuation in two parts is the sum of the parts", async () => {
-    const [context, first, second] = [randomIds(4, "x"), randomIds(3, "y"), randomIds(6, "z")];
-    const [whole, one, two] = await score(
-      { context, continuation: [...first, ...second] },
-      { context, continuation: first },
-      { context: [...context, ...first], continuation: second },
-    );
-    expect(one + two).toBeCloseTo(whole, 4);
-  });
-
-  test("an empty context is <|endoftext|>, an empty continuation costs nothing", async () => {
-    const continuation = randomIds(4, "continuation");
-    const [empty, nothing] = await score({ context: [], continuation }, { context: [3], continuation: [] });
-    expect(empty).toBeCloseTo(scoreOf([BOS], continuation), 4);
-    expect(nothing).toBeCloseTo(0, 10);
-  });
-
-  test("a context without room loses its left, the continuation nothing", async () => {
-    const context = randomIds(50, "long context");
-    for (const length of [1, 4, CONTEXT - 1]) {
-      const continuation = randomIds(length, "continuation");
-      const [got] = await score({ context, continuation });
-      expect(got).toBeCloseTo(scoreOf(context.slice(-(CONTEXT - length)), continuation), 3);
-    }
-    await expect(score({ context, continuation: randomIds(CONTEXT, "too long") })).rejects.toThrow(
-      "loglikelihood: 32 tokens do not fit a context of 32",
-    );
+  test.each<[Record<string, unknown>, string]>([
+    [{ maxNewTokens: 0 }, "maxNewTokens is 0; expected a whole number of at least 1"],
+    [{ maxNewTokens: undefined }, "maxNewTokens is missing"],
+    [{ temprature: 1 }, "unknown option temprature; expected maxNewTokens, "],
+    [{ doSample: true, topP: 0 }, "topP is 0; expected a number above 0, at most 1"],
+    [{ doSample: true, topP: 1.1 }, "topP is 1.1"],
+    [{ doSample: true, temperature: 0 }, "temperature is 0; expected a number above 0 (without sampling"],
+    [{ doSample: true, temperature: Number.NaN }, "temperature is"],
+    [{ doSample: true, topK: 1.5 }, "topK is 1.5; expected a whole number, 0 or more"],
+    [{ doSample: true, minP: -0.1 }, "minP is -0.1; expected a number from 0 to 1"],
+    [{ repetitionPenalty: 0 }, "repetitionPenalty is 0; expected a number above 0"],
+    [{ temperature: 0.7 }, "temperature counts only with doSample: true; leave it out or add that"],
+    [{ seed: 1 }, "seed counts only with doSample: true"],
+    [{ lengthPenalty: 2 }, "lengthPenalty counts only with numBeams above 1"],
+    [{ numBeams: 2, temperature: 0.7 }, "temperature counts only with doSample: true"],
+    [
+      { numBeams: 2, doSample: true },
+      "doSample draws tokens, numBeams searches the likeliest answer; leave one of them out",
+    ],
+    [{ numBeams: 2, earlyStopping: "always" }, 'earlyStopping is "always"; expected true, false or "never"'],
+    [{ numBeams: 2, onToken: () => {} }, "onToken is told tokens as they come"],
+    [{ stopStrings: ["x"] }, "stopStrings needs decode"],
+    [{ stopStrings: [""], decode }, 'stopStrings is [""]; expected a list of texts that are not empty'],
+  ])("options %j are refused", async (options, message) => {
+    const error = await answer(options as never).catch((error) => error);
+    expect(error).toBeInstanceOf(UserError);
+    expect(error.message).toContain(`generate: ${message}`);
+    expect(error.message).not.toContain("\n");
   });
 });

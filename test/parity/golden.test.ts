@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { loadModel, readSafetensors } from "../../src/model/checkpoint.ts";
 import { fromHuggingFace } from "../../src/model/config.ts";
-import { makeInference } from "../../src/model/generate.ts";
+import { makeInference } from "../../src/model/inference.ts";
 import { parameterShapes } from "../../src/model/init.ts";
 import { decoder, labelLogprobs, logits } from "../../src/model/qwen2.ts";
 import { causalMask } from "../../src/ops/attention.ts";

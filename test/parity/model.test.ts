@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Qwen2Config } from "../../src/model/config.ts";
-import { makeInference } from "../../src/model/generate.ts";
+import { makeInference } from "../../src/model/inference.ts";
 import { parameterShapes } from "../../src/model/init.ts";
 import { dpoLoss } from "../../src/train/dpo.ts";
 import { train } from "../../src/train/loop.ts";

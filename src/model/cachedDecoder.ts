@@ -1,0 +1,154 @@
+/**
+ * @file The decoder with a KV cache, as compiled programs: read the prompts, then a token of each at a time.
+ *
+ * Row b of a cache has a prompt in its first slots and its answer behind it: slot = position. What lies behind the
+ * newest token (padding of the prompt, to one length for all) is masked, and overwritten as the answer grows.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { compile, type TensorMap } from "../engine/engine.ts";
+import { cacheMask, causalMask } from "../ops/attention.ts";
+import type { Qwen2Config } from "./config.ts";
+import { decoder, type KeyValues, logits, type Parameters } from "./qwen2.ts";
+
+/** Least length of a prompt and of a cache as they are computed: each length is a shape to compile. */
+const SHORTEST = 16;
+
+/** A step writes its keys and values into the cache that it is given, and does not copy it. */
+const OVERWRITE = { overwrite: true };
+
+/** What is read of the scores: the likeliest token of each row [B], or all [B, V]. */
+export type Head = "token" | "logits";
+
+/** Keys and values of each layer [B, S, K·D], and `token` or `logits` of the newest position. */
+export type Cache = TensorMap;
+
+export interface CachedDecoder {
+  /** Reads prompts [≤ B] into a cache with room for `maxNewTokens` more. Rows beyond the prompts are padding. */
+  start(parameters: Parameters, prompts: number[][], maxNewTokens: number, head: Head): { cache: Cache; rows: number };
+  /**
+   * `tokens` [B] at `positions` [B], cut at the cache's last; null: those that the cache's `token` has. The cache is
+   * used up.
+   */
+  step(parameters: Parameters, cache: Cache, tokens: Int32Array | null, positions: Int32Array): Cache;
+  /** The same after row b has become that of `parents[b]`; there may be more or fewer rows than before. */
+  stepFrom(parameters: Parameters, cache: Cache, parents: Int32Array, tokens: Int32Array, positions: Int32Array): Cache;
+}
+
+/** One instance serves many models of the same configuration: parameters are an argument. `padId`: any token. */
+export function makeCachedDecoder(config: Qwen2Config, contextLength: number, padId: number): CachedDecoder {
+  const scoresOf = (head: Head, parameters: Parameters, hidden: tf.Tensor): TensorMap => {
+    const scores = logits(parameters, config, hidden); // [B, V]
+    return head === "logits" ? { logits: scores } : { token: tf.argMax(scores, 1) }; // ties go to the lowest id
+  };
+  const prefill = (head: Head) =>
+    compile(({ inputIds, last, cacheSlots, ...parameters }) => {
+      const { hidden, keys, values } = decoder(parameters, config, causalInput(inputIds));
+      const [B, T] = inputIds.shape as [number, number];
+      const index = tf.add(last, tf.mul(tf.range(0, B, 1, "int32"), tf.scalar(T, "int32"))); // rows of [B·T, C]
+      const free = cacheSlots.size - T;
+      const roomy = (x: tf.Tensor) =>
+        free > 0
+          ? tf.pad3d(x as tf.Tensor3D, [
+              [0, 0],
+              [0, free],
+              [0, 0],
+            ])
+          : x; // [B, S, K·D]
+      const cache = { keys: keys.map(roomy), values: values.map(roomy) };
+      return { ...scoresOf(head, parameters, tf.gather(hidden, index)), ...named(cache) };
+    });
+  const decode = (head: Head, parameters: Parameters, { keys, values }: KeyValues, token: tf.Tensor, at: tf.Tensor) => {
+    const positionIds = tf.expandDims(at, 1); // [B, 1]
+    const mask = cacheMask(at, 1, keys[0].shape[1]!); // [B, 1, S]
+    const input = { inputIds: tf.expandDims(token, 1), positionIds, mask, cache: { keys, values, position: at } };
+    const out = decoder(parameters, config, input);
+    return { ...scoresOf(head, parameters, out.hidden), ...named(out) };
+  };
+  const step = (head: Head) =>
+    compile(({ token, position, ...rest }) => {
+      const { parameters, ...cache } = unnamed(rest, config.numHiddenLayers);
+      return decode(head, parameters, cache, token, position);
+    }, OVERWRITE);
+  const programs = {
+    prefill: { token: prefill("token"), logits: prefill("logits") },
+    step: { token: step("token"), logits: step("logits") },
+    stepFrom: compile(({ token, position, parents, ...rest }) => {
+      const { parameters, keys, values } = unnamed(rest, config.numHiddenLayers);
+      const rows = (x: tf.Tensor) => tf.gather(x, parents); // [rows of parents, S, K·D]
+      return decode("logits", parameters, { keys: keys.map(rows), values: values.map(rows) }, token, position);
+    }),
+  };
+
+  return {
+    start(parameters, prompts, maxNewTokens, head) {
+      const longest = Math.max(...prompts.map((ids) => ids.length));
+      const rows = powerOfTwo(prompts.length);
+      const T = Math.min(contextLength, powerOfTwo(longest, SHORTEST)); // the prompts', padded
+      const S = Math.min(contextLength, powerOfTwo(Math.max(T, longest + maxNewTokens), SHORTEST)); // the cache's
+      const inputIds = new Int32Array(rows * T).fill(padId);
+      const last = new Int32Array(rows);
+      prompts.forEach((ids, b) => {
+        inputIds.set(ids, b * T);
+        last[b] = ids.length - 1;
+      });
+      const cacheSlots = tensor(new Int32Array(S)); // its size is what counts
+      const inputs = { inputIds: tf.tensor(inputIds, [rows, T], "int32"), last: tensor(last), cacheSlots };
+      const cache = programs.prefill[head]({ ...inputs, ...parameters });
+      tf.dispose(inputs);
+      return { cache, rows };
+    },
+    step(parameters, cache, tokens, positions) {
+      const { token, logits, ...rest } = cache;
+      const inputs = { token: tokens ? tensor(tokens) : token, position: within(cache, positions) };
+      const next = programs.step[logits ? "logits" : "token"]({ ...inputs, ...rest, ...parameters });
+      tf.dispose([cache, inputs]);
+      return next;
+    },
+    stepFrom(parameters, cache, parents, tokens, positions) {
+      const { token: _, logits: __, ...rest } = cache;
+      const inputs = { token: tensor(tokens), position: within(cache, positions), parents: tensor(parents) };
+      const next = programs.stepFrom({ ...inputs, ...rest, ...parameters });
+      tf.dispose([cache, inputs]);
+      return next;
+    },
+  };
+}
+
+/** The smallest power of two that is at least n and `least`. */
+function powerOfTwo(n: number, least = 1): number {
+  let power = least;
+  while (power < n) power *= 2;
+  return power;
+}
+
+/** Positions inside the cache: rows that are finished or padding may have gone on beyond it. */
+const within = (cache: Cache, positions: Int32Array) =>
+  tensor(positions.map((position) => Math.min(position, cache["key 0"].shape[1]! - 1)));
+
+/** A tensor that keeps its own copy of the numbers. */
+const tensor = (values: Int32Array) => tf.tensor1d(values.slice(), "int32");
+
+/** Plain causal input: positions 0..T-1, one document per row. */
+function causalInput(inputIds: tf.Tensor) {
+  const [B, T] = inputIds.shape as [number, number];
+  const positionIds = tf.tile(tf.expandDims(tf.range(0, T, 1, "int32"), 0), [B, 1]); // [B, T]
+  return { inputIds, positionIds, mask: causalMask(tf.zeros([B, T], "int32")) };
+}
+
+/** Keys and values as named tensors, and back. */
+function named({ keys, values }: KeyValues): TensorMap {
+  const entries = [...keys.map((x, i) => [`key ${i}`, x]), ...values.map((x, i) => [`value ${i}`, x])];
+  return Object.fromEntries(entries);
+}
+
+function unnamed(tensors: TensorMap, layers: number): KeyValues & { parameters: Parameters } {
+  const parameters = { ...tensors };
+  const take = (name: string) => {
+    const x = parameters[name];
+    delete parameters[name];
+    return x;
+  };
+  const keys = Array.from({ length: layers }, (_, i) => take(`key ${i}`));
+  const values = Array.from({ length: layers }, (_, i) => take(`value ${i}`));
+  return { keys, values, parameters };
+}
