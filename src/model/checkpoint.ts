@@ -53,7 +53,7 @@ export function writeConfig(
     writeWhole(join(directory, name), `${JSON.stringify(value, null, 2)}\n`);
   };
   json("generation_config.json", { eos_token_id: eosTokenId });
-  json("config.json", { ...toHuggingFace(config, eosTokenId), torch_dtype: dtype });
+  json("config.json", toHuggingFace(config, eosTokenId, dtype));
 }
 
 /** Reads `config.json`, or that of a directory. @throws UserError when it is not a Qwen2 model's. */

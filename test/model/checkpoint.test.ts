@@ -115,7 +115,7 @@ describe("a checkpoint crosses:", () => {
     const weights = (path: string) =>
       readdirSync(path)
         .filter((name) => name.startsWith("model"))
-        .sort(); // prettier-ignore
+        .sort();
     const files = weights(`${CROSSING}/${dtype}`);
     expect(weights(directory)).toEqual(files);
     expect(files.length).toBe(dtype === "bfloat16" ? 7 : 1);

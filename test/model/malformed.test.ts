@@ -229,7 +229,7 @@ const INDICES: [what: string, change: (map: WeightMap, d: Directory) => unknown,
     (map) => JSON.stringify({ weight_map: map }).replace("{", `{"weight_map":{"a":"b"},`),
     INDEX,
     'the key "weight_map" is there twice',
-  ], // prettier-ignore
+  ],
   ["a number for a file", set(NORM, 6), INDEX, `${NORM} is in 6, expected the name of`],
   ["null for a file", set(NORM, null), INDEX, `${NORM} is in null, expected the name of`],
   ["an object for a file", set(NORM, {}), INDEX, "expected the name of"],
@@ -246,13 +246,12 @@ const INDICES: [what: string, change: (map: WeightMap, d: Directory) => unknown,
     "x\0/../y.safetensors",
     "pytorch_model.bin",
     ".safetensors/",
-  ] // prettier-ignore
-    .map((name): (typeof INDICES)[number] => [
-      `the path ${JSON.stringify(name)}`,
-      set(NORM, name),
-      INDEX,
-      "expected the name of a .safetensors file beside the index",
-    ]),
+  ].map((name): (typeof INDICES)[number] => [
+    `the path ${JSON.stringify(name)}`,
+    set(NORM, name),
+    INDEX,
+    "expected the name of a .safetensors file beside the index",
+  ]),
   ["a shard that is missing", (_, { at }) => rmSync(at(shard(3))), shard(3), "cannot be read (ENOENT)"],
   ["a shard that is cut", (_, { at }) => truncateSync(at(shard(3)), 1900), shard(3), "(truncated)"],
   ["a shard that is empty", (_, { at }) => truncateSync(at(shard(3)), 0), shard(3), "0 bytes are too short"],
@@ -261,13 +260,13 @@ const INDICES: [what: string, change: (map: WeightMap, d: Directory) => unknown,
     set("lm_head.weight", shard(6)),
     INDEX,
     `lm_head.weight is said to be in ${shard(6)}, but is not`,
-  ], // prettier-ignore
+  ],
   [
     "a tensor in another shard than listed",
     set(NORM, shard(1)),
     INDEX,
     `${NORM} is said to be in ${shard(1)}, but is not`,
-  ], // prettier-ignore
+  ],
   [
     "a tensor that is not listed",
     (map) => delete map[NORM] && undefined,
@@ -283,14 +282,14 @@ const INDICES: [what: string, change: (map: WeightMap, d: Directory) => unknown,
     },
     INDEX,
     "is in model-0000",
-  ], // prettier-ignore
+  ],
   ["a name that every object has", set("toString", shard(1)), INDEX, "toString is said to be in"],
   [
     "model.safetensors beside it",
     (_, { at }) => cpSync(`${CROSSING}/float32/model.safetensors`, at("model.safetensors")),
     INDEX,
     "model.safetensors is beside it",
-  ], // prettier-ignore
+  ],
 ];
 
 describe("an index with", () => {
@@ -321,12 +320,11 @@ const CONFIGS: [what: string, change: Record<string, unknown> | string, reason: 
     "num_attention_heads",
     "num_key_value_heads",
     "max_position_embeddings",
-  ] // prettier-ignore
-    .flatMap((key): (typeof CONFIGS)[number][] => [
-      [`${key} -1`, { [key]: -1 }, key],
-      [`${key} 0`, { [key]: 0 }, key],
-      [`${key} as text`, { [key]: "16" }, key],
-    ]),
+  ].flatMap((key): (typeof CONFIGS)[number][] => [
+    [`${key} -1`, { [key]: -1 }, key],
+    [`${key} 0`, { [key]: 0 }, key],
+    [`${key} as text`, { [key]: "16" }, key],
+  ]),
   ["a negative size", { hidden_size: -16 }, "hidden_size"],
   ["half a size", { hidden_size: 16.5 }, "hidden_size"],
   ["a size of 1e300", { hidden_size: 1e300 }, "hidden_size"],

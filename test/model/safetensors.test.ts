@@ -110,7 +110,7 @@ describe("a safetensors file", () => {
         throw new Error("no value");
       },
       shape: [1],
-    }; // prettier-ignore
+    };
     expect(() => writeSafetensors(path, { a: { shape: [1], data }, b: failing })).toThrow("no value");
     expect(readdirSync(directory)).toEqual([]);
     expect(() => writeSafetensors(join(directory, "none", "x"), {})).toThrow(/none\/x: cannot be written \(ENOENT\)/);
@@ -145,7 +145,7 @@ describe("shards", () => {
       readdirSync(`${CROSSING}/bfloat16`)
         .filter((name) => name !== "config.json")
         .sort(),
-    ); // prettier-ignore
+    );
     for (const file of files)
       expect(readFileSync(join(directory, file)).equals(readFileSync(`${CROSSING}/bfloat16/${file}`)), file).toBe(true);
   });
@@ -175,7 +175,7 @@ describe("shards", () => {
       "model.layers.2.a.b",
       "model.layers.10.a",
       "model.norm",
-    ]); // prettier-ignore
+    ]);
   });
 
   test("of an earlier save are removed, whichever way it was divided", async () => {
@@ -261,7 +261,7 @@ describe("any bytes at all", () => {
       insert: fc.oneof(
         fc.uint8Array({ maxLength: 4 }),
         fc.constantFrom(...'0123456789-.e"{}[]:,\\'.split("")).map((c) => Uint8Array.from(Buffer.from(c))),
-      ), // prettier-ignore
+      ),
     });
     fc.assert(
       fc.property(fc.array(change, { minLength: 1, maxLength: 3 }), (changes) => {
