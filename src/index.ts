@@ -42,6 +42,7 @@ export { summaryTable } from "./report/tables.ts";
 export * from "./tokenizer/bpe.ts";
 export { type ChatMessage, DEFAULT_SYSTEM, renderChat, renderChatText } from "./tokenizer/chatTemplate.ts";
 export * from "./tokenizer/streamDecoder.ts";
+export * from "./tokenizer/tokenizerFiles.ts";
 export * from "./tokenizer/trainBpe.ts";
 export * from "./train/batch.ts";
 export * from "./train/dpo.ts";

@@ -1,12 +1,29 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadTokenizer } from "../../src/tokenizer/bpe.ts";
-import { type ChatMessage, chatTemplate, renderChat, renderChatText } from "../../src/tokenizer/chatTemplate.ts";
+import { makeTokenizer } from "../../src/tokenizer/bpe.ts";
+import {
+  type ChatMessage,
+  chatTemplate,
+  DEFAULT_SYSTEM,
+  defaultSystemOf,
+  renderChat,
+  renderChatText,
+} from "../../src/tokenizer/chatTemplate.ts";
+import { loadTokenizer, saveTokenizer } from "../../src/tokenizer/tokenizerFiles.ts";
+import { ranksOf } from "../../src/tokenizer/trainBpe.ts";
 import { GOLDEN, hardText, SMALL_DIR } from "./fixtures.ts";
 
 const tokenizer = loadTokenizer(SMALL_DIR);
 const { imStart, imEnd } = tokenizer.special;
-afterAll(() => tokenizer.free());
+/** Two line breaks, and three, are one token each. */
+const breaks = makeTokenizer([...ranksOf([]), Uint8Array.of(10, 10), Uint8Array.of(10, 10, 10)]);
+afterAll(() => {
+  tokenizer.free();
+  breaks.free();
+});
 
 const user = (content: string): ChatMessage => ({ role: "user", content });
 const assistant = (content: string): ChatMessage => ({ role: "assistant", content });
@@ -24,8 +41,8 @@ const conversation = fc.array(fc.record({ role: fc.constantFrom("user", "assista
 }) as fc.Arbitrary<ChatMessage[]>;
 
 describe("renderChatText", () => {
-  it("equals Hugging Face's rendering of our Jinja template", () => {
-    for (const { messages, addGenerationPrompt, text } of GOLDEN.chats)
+  it("equals Hugging Face's rendering of Qwen2's template, and of ours", () => {
+    for (const { messages, addGenerationPrompt, text } of GOLDEN.chats.small)
       expect(renderChatText(messages, { addGenerationPrompt })).toBe(text);
   });
 
@@ -59,9 +76,18 @@ describe("chatTemplate", () => {
 });
 
 describe("renderChat", () => {
-  it("equals Hugging Face's ids", () => {
-    for (const { messages, addGenerationPrompt, ids } of GOLDEN.chats)
-      expect(renderChat(tokenizer, messages, { addGenerationPrompt }).inputIds).toEqual(ids);
+  it.each(["small", "breaks"] as const)("equals Hugging Face's ids and assistant mask: %s", (name) => {
+    for (const { messages, addGenerationPrompt, text, ids, lossMask } of GOLDEN.chats[name])
+      expect(renderChat(name === "small" ? tokenizer : breaks, messages, { addGenerationPrompt }), text).toEqual({
+        inputIds: ids,
+        lossMask,
+      });
+  });
+
+  it("counts a token that holds the header's line break and the answer's", () => {
+    const { inputIds, lossMask } = renderChat(breaks, [assistant("\nA")], { defaultSystem: null });
+    expect(inputIds).toEqual([259, ...Buffer.from("assistant"), 256, 65, 260, 10]);
+    expect(lossMask).toEqual([0, ...Buffer.from("assistant").map(() => 0), 1, 1, 1, 0]);
   });
 
   it("counts the answer and its im_end, and masks every prompt token", () => {
@@ -102,7 +128,7 @@ describe("renderChat", () => {
 
   it("renders the beginning of a conversation as the beginning of its ids", () => {
     fc.assert(
-      fc.property(conversation, fc.nat(5), (messages, n) => {
+      fc.property(conversation, fc.nat(5), fc.constantFrom(tokenizer, breaks), (messages, n, tokenizer) => {
         const whole = renderChat(tokenizer, messages);
         const part = renderChat(tokenizer, messages.slice(0, n));
         expect(whole.inputIds.slice(0, part.inputIds.length)).toEqual(part.inputIds);
@@ -111,9 +137,11 @@ describe("renderChat", () => {
     );
   });
 
-  it("ends a prompt exactly where the answer begins", () => {
+  it("ends a prompt exactly where the answer begins, unless that is a line break", () => {
     fc.assert(
-      fc.property(conversation, hardText, (messages, answer) => {
+      fc.property(conversation, hardText, fc.constantFrom(tokenizer, breaks), (messages, answer, tokenizer) => {
+        fc.pre(!/^[\s\u0085]*[\r\n]/.test(answer));
+        const { imEnd } = tokenizer.special;
         const prompt = renderChat(tokenizer, messages, { addGenerationPrompt: true });
         const whole = renderChat(tokenizer, [...messages, assistant(answer)]);
         const answerIds = [...tokenizer.encode(answer), imEnd];
@@ -134,5 +162,47 @@ describe("renderChat", () => {
         expect(tokenizer.decode(inputIds)).toBe(text.replace(/\p{Surrogate}/gu, "\ufffd"));
       }),
     );
+  });
+});
+
+describe("defaultSystemOf", () => {
+  const directory = mkdtempSync(join(tmpdir(), "chat-"));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const qwen25 = readFileSync(new URL("../fixtures/tokenizer/qwen2.5.jinja", import.meta.url), "utf8");
+  const of = (config: unknown) => {
+    writeFileSync(join(directory, "tokenizer_config.json"), JSON.stringify(config));
+    return defaultSystemOf(directory);
+  };
+
+  it("is what the template says", () => {
+    expect(defaultSystemOf(SMALL_DIR)).toBe(DEFAULT_SYSTEM); // Qwen2's, in chat_template.jinja
+    const qwen15 = chatTemplate("You are a helpful assistant").replaceAll("\\n", "\n"); // line breaks as such
+    expect(of({ chat_template: qwen15 })).toBe("You are a helpful assistant");
+    const qwen = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
+    expect(of({ chat_template: qwen25 })).toBe(qwen);
+    expect(of({ chat_template: qwen25.replaceAll(qwen, DEFAULT_SYSTEM) })).toBe(DEFAULT_SYSTEM); // Qwen2.5's base
+    const two = ["tool_use", "default"].map((name, i) => ({ name, template: [qwen25, chatTemplate("D")][i] }));
+    expect(of({ chat_template: two })).toBe("D");
+  });
+
+  it.each([null, "It's \\ {two}\nlines", ""])("is what saveTokenizer wrote: %j", (defaultSystem) => {
+    const saved = mkdtempSync(join(tmpdir(), "chat-"));
+    saveTokenizer(saved, ranksOf([]), { defaultSystem });
+    expect(defaultSystemOf(saved)).toBe(defaultSystem);
+    rmSync(saved, { recursive: true });
+  });
+
+  it("is null without a template", () => {
+    expect(of({})).toBe(null);
+    expect(defaultSystemOf(join(directory, "absent"))).toBe(null);
+  });
+
+  it("refuses a template that we do not render", () => {
+    const changed = chatTemplate("D").replace("<|im_end|>' + '\\n'", "<|im_end|>'");
+    expect(() => of({ chat_template: changed })).toThrow("tokenizer_config.json: its chat template is none that we");
+    expect(() => of({ chat_template: qwen25.replace("message.role + '\\n'", "message.role + ' '") })).toThrow("none");
+    expect(() => of({ chat_template: "{{ messages }}" })).toThrow("take a model with one of these");
+    writeFileSync(join(directory, "tokenizer_config.json"), "{");
+    expect(() => defaultSystemOf(directory)).toThrow("tokenizer_config.json: ");
   });
 });

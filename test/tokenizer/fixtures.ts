@@ -9,11 +9,31 @@ const read = (name: string) => JSON.parse(readFileSync(new URL(name, fixture), "
 /** Five articles of the Universal Declaration of Human Rights in each of the 29 languages. */
 export const UDHR: Record<string, string[]> = read("udhr.json");
 
+interface GoldenText {
+  text: string;
+  ids: number[];
+}
+
+export interface GoldenChat {
+  messages: ChatMessage[];
+  addGenerationPrompt: boolean;
+  text: string;
+  ids: number[];
+  /** 1 where a token is the assistant's, by Hugging Face's `return_assistant_tokens_mask`. */
+  lossMask: number[];
+}
+
 /** What Hugging Face makes of the small tokenizer (make.py). */
 export const GOLDEN: {
-  texts: { text: string; ids: number[] }[];
-  chats: { messages: ChatMessage[]; addGenerationPrompt: boolean; text: string; ids: number[] }[];
+  texts: GoldenText[];
+  /** By the small tokenizer with these tokens added, as Qwen2.5 adds 19 to Qwen2's three. */
+  added: { tokens: { id: number; content: string; special: boolean; normalized: boolean }[]; texts: GoldenText[] };
+  /** By the small tokenizer, and by one of the bytes, two line breaks (256) and three (257). */
+  chats: { small: GoldenChat[]; breaks: GoldenChat[] };
 } = read("golden.json");
+
+/** Ids of the texts and small chats of {@link GOLDEN} by the real vocabulary of Qwen2 (make_qwen2.py). */
+export const QWEN2_GOLDEN: { texts: number[][]; chats: number[][] } = read("qwen2.json");
 
 /** The small tokenizer that the golden ids belong to: UDHR, 600 ids. */
 export const SMALL_DIR = new URL("small/", fixture).pathname;
@@ -48,3 +68,18 @@ export const hardText = fc
     { maxLength: 30 },
   )
   .map((parts) => parts.join(""));
+
+/** {@link mergeBytes} as its definition says, quadratic: the oracle of it and of tiktoken. */
+export function mergeSlowly(bytes: string, rankOf: ReadonlyMap<string, number>, limit = Infinity): number[] {
+  const parts = [...bytes];
+  for (;;) {
+    let best = limit;
+    let at = -1;
+    for (let i = 0; i + 1 < parts.length; i++) {
+      const rank = rankOf.get(parts[i] + parts[i + 1]) ?? Infinity;
+      if (rank < best) [best, at] = [rank, i];
+    }
+    if (at < 0) return parts.map((part) => rankOf.get(part)!);
+    parts.splice(at, 2, parts[at] + parts[at + 1]);
+  }
+}

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { makeTokenizer, type Tokenizer } from "../../src/tokenizer/bpe.ts";
-import { MAX_RUN, normalize, pretokenize } from "../../src/tokenizer/pretokenize.ts";
+import { hasLongPretoken, LONG_RUN, normalize, pretokenize } from "../../src/tokenizer/pretokenize.ts";
 import { GOLDEN, hardText, UDHR } from "./fixtures.ts";
 
 describe("normalize", () => {
@@ -28,9 +28,18 @@ describe("pretokenize", () => {
     ["👩‍👧 😀", ["👩‍👧", " 😀"]],
   ])("splits %j as Qwen2 does", (text, words) => expect(pretokenize(text)).toEqual(words));
 
-  it.each(["x", "字", "!", " "])(`cuts a run of %j after ${MAX_RUN} characters`, (character) => {
-    const words = pretokenize(character.repeat(2 * MAX_RUN + 1));
-    expect(words.map((word) => word.length)).toEqual([MAX_RUN, MAX_RUN, 1]);
+  it.each(["x", "字", "!", " ", "😀"])("does not cut a run of %j", (character) => {
+    const run = character.repeat(5000);
+    expect(pretokenize(run)).toEqual([run]);
+  });
+
+  it("tells texts that may hold a long pre-token", () => {
+    for (const character of ["x", "字", "!", " ", "\n", "😀", "𝐀"]) {
+      expect(hasLongPretoken(character.repeat(LONG_RUN - 1))).toBe(false);
+      expect(hasLongPretoken(`a 1${character.repeat(LONG_RUN)}`)).toBe(true);
+    }
+    expect(hasLongPretoken("1".repeat(500))).toBe(false); // digits stand alone
+    expect(hasLongPretoken("word ".repeat(500))).toBe(false);
   });
 
   it("loses and changes nothing", () => {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadTokenizer } from "../../src/tokenizer/bpe.ts";
 import { streamDecoder } from "../../src/tokenizer/streamDecoder.ts";
+import { loadTokenizer } from "../../src/tokenizer/tokenizerFiles.ts";
 import { hardText, SMALL_DIR, UDHR } from "./fixtures.ts";
 
 const tokenizer = loadTokenizer(SMALL_DIR);
