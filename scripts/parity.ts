@@ -6,9 +6,10 @@
 import { Command } from "commander";
 import type { TestCase, TestModule } from "vitest/node";
 import { startVitest } from "vitest/node";
-import { main, parse } from "../src/cli/options.ts";
+import { main, parse, wholeNumber } from "../src/cli/options.ts";
 import { EACH_ENGINE } from "../src/engine/engine.ts";
 import { UserError } from "../src/util/assert.ts";
+import { type Options, qwen2Parity } from "./qwen2Parity.ts";
 
 /** An absent engine is a test of this name, see test/parity/engines.ts. */
 const NOT_HERE = /^\S+: not here: (.*)/s;
@@ -16,10 +17,23 @@ const NOT_HERE = /^\S+: not here: (.*)/s;
 main(async () => {
   const command = new Command("parity")
     .description("Checks every engine against float64 loops and Hugging Face's numbers.")
-    .option("--engine <name>", `only this engine: ${EACH_ENGINE.join(", ")}`);
-  const { engine } = parse<{ engine?: string }>(command, process.argv);
+    .option("--engine <name>", `only this engine: ${EACH_ENGINE.join(", ")}`)
+    .option("--suite <name>", "qwen2: the largest difference of each kind, case by case, on one engine")
+    .option(
+      "--python <path>",
+      "suite qwen2: a Python that has transformers, for random cases",
+      process.env.MARCO_PYTHON,
+    )
+    .option("--random <n>", "suite qwen2: how many random cases", wholeNumber("--random", 1), 12)
+    .option("--seed <n>", "suite qwen2: the first random case", wholeNumber("--seed", 0), 1);
+  const { engine, suite, ...grid } = parse<{ engine?: string; suite?: string } & Options>(command, process.argv);
   if (engine !== undefined && !(EACH_ENGINE as readonly string[]).includes(engine))
     throw new UserError(`--engine ${engine}: no such engine; expected ${EACH_ENGINE.join(", ")}`);
+  if (suite !== undefined) {
+    if (suite !== "qwen2") throw new UserError(`--suite ${suite}: no such suite; expected qwen2, or leave it out`);
+    if (!(await qwen2Parity({ engine, ...grid }))) process.exitCode = 1;
+    return;
+  }
 
   const options = { config: "vitest.parity.config.ts", watch: false, ...(engine ? { project: [engine] } : {}) };
   const vitest = await startVitest("test", [], options);

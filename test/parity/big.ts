@@ -18,7 +18,8 @@ import {
   tokenLogprobsCase,
 } from "./cases.ts";
 import { type Case, check } from "./check.ts";
-import { onEveryEngine, read } from "./engines.ts";
+import { onEveryEngine } from "./engines.ts";
+import { read } from "./read.ts";
 import { expectClose, TOLERANCE } from "./tolerances.ts";
 
 const LIMIT = 2 ** 24;

@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { makeRandom } from "../../src/util/random.ts";
 import { normals } from "../ops/finiteDifferences.ts";
-import { read } from "./engines.ts";
+import { read } from "./read.ts";
 import { expectClose } from "./tolerances.ts";
 
 export type Arrays = Record<string, ArrayLike<number>>;

@@ -4,7 +4,6 @@
  * `npm run parity` (scripts/parity.ts): every engine of ENGINES in a process of its own, named by PARITY_ENGINE, with
  * the big cases; one that cannot start on this machine is a skipped test whose name says why.
  */
-import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, test } from "vitest";
 import { type EngineName, startEngine } from "../../src/engine/engine.ts";
 import { ALWAYS } from "../engines.ts";
@@ -33,12 +32,4 @@ export function onEveryEngine(tests: (engine: EngineName) => void) {
         });
         tests(engine);
       });
-}
-
-/** The values of tensors, which are disposed; asynchronous, because WebGPU has no other way. */
-export async function read<T extends Record<string, tf.Tensor>>(tensors: T) {
-  const entries: [string, Float32Array | Int32Array | Uint8Array][] = [];
-  for (const [name, x] of Object.entries(tensors)) entries.push([name, await x.data()]);
-  tf.dispose(tensors);
-  return Object.fromEntries(entries) as { [key in keyof T]: Float32Array | Int32Array | Uint8Array };
 }

@@ -17,8 +17,9 @@ import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
 import { sftLoss } from "../../src/train/sft.ts";
 import { largest } from "../ops/finiteDifferences.ts";
-import { onEveryEngine, read } from "./engines.ts";
+import { onEveryEngine } from "./engines.ts";
 import { measure, tensorsOf } from "./measure.ts";
+import { read } from "./read.ts";
 import { type Batch, crossEntropy, dpo, type LossOf, lossAndGradients, train64 } from "./referenceModel.ts";
 import { TOLERANCE } from "./tolerances.ts";
 

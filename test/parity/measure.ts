@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { compile, type TensorMap } from "../../src/engine/engine.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
 import type { LossFunction } from "../../src/train/loop.ts";
-import { read } from "./engines.ts";
+import { read } from "./read.ts";
 import type { Batch } from "./referenceModel.ts";
 
 /** Disposes the batch. */

@@ -16,8 +16,9 @@ import { sftLoss } from "../../src/train/sft.ts";
 import { makeRandom } from "../../src/util/random.ts";
 import { cachedLogits } from "./cachedLogits.ts";
 import { forAll, size } from "./check.ts";
-import { onEveryEngine, read } from "./engines.ts";
+import { onEveryEngine } from "./engines.ts";
 import { measure, tensorsOf } from "./measure.ts";
+import { read } from "./read.ts";
 import {
   type Arrays64,
   type Batch,

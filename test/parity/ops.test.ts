@@ -20,7 +20,8 @@ import {
   tokenLogprobsCase,
 } from "./cases.ts";
 import { type Case, check, forAll, integers, size } from "./check.ts";
-import { onEveryEngine, read } from "./engines.ts";
+import { onEveryEngine } from "./engines.ts";
+import { read } from "./read.ts";
 
 const heads = { B: size(2), T: size(4), K: size(2), G: size(3), D: size(4) }; // G = 1: H = K; K = G = 1: one head
 
