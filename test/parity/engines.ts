@@ -21,11 +21,14 @@ const missing =
         (error: Error) => /cannot start here \((.*)\); leave/s.exec(error.message)?.[1] ?? error.message,
       );
 
-/** Describes the same tests for each engine. */
-export function onEveryEngine(tests: (engine: EngineName) => void) {
+/** Describes the same tests for each engine; `npm test` has the `usual` ones only. */
+export function onEveryEngine(
+  tests: (engine: EngineName) => void,
+  usual: readonly EngineName[] = [...ALWAYS, "gpujs-webasm"],
+) {
   if (missing !== null) test.skip(`${asked}: not here: ${missing}`, () => {});
   else
-    for (const engine of asked ? [asked] : [...ALWAYS, "gpujs-webasm" as const])
+    for (const engine of asked ? [asked] : usual)
       describe(`engine ${engine}`, () => {
         beforeAll(async () => {
           await startEngine(engine);
