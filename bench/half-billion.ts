@@ -18,6 +18,7 @@ import { pretrainingRow } from "../src/data/pack.ts";
 import { startEngine } from "../src/engine/engine.ts";
 import type { Qwen2Config } from "../src/model/config.ts";
 import { countParameters, initParameters } from "../src/model/init.ts";
+import { QWEN2_SIZES } from "../src/model/sizes.ts";
 import { batchOf } from "../src/train/batch.ts";
 import { train } from "../src/train/loop.ts";
 import { PAPER_ADAMW } from "../src/train/optimizer.ts";
@@ -25,30 +26,16 @@ import { pretrainLoss } from "../src/train/pretrain.ts";
 import { UserError } from "../src/util/assert.ts";
 import { makeRandom } from "../src/util/random.ts";
 
-/** Qwen/Qwen2-0.5B's config.json. */
-const QWEN2_HALF_BILLION: Qwen2Config = {
-  vocabSize: 151_936,
-  hiddenSize: 896,
-  intermediateSize: 4864,
-  numHiddenLayers: 24,
-  numAttentionHeads: 14,
-  numKeyValueHeads: 2,
-  maxPositionEmbeddings: 131_072,
-  rmsNormEps: 1e-6,
-  ropeTheta: 1e6,
-  tieWordEmbeddings: true,
-  initializerRange: 0.02,
-};
 /** Where activations dominate: little vocabulary, many tokens. */
 const ACTIVATIONS: Qwen2Config = {
-  ...QWEN2_HALF_BILLION,
+  ...QWEN2_SIZES["0.5b"],
   vocabSize: 2048,
   hiddenSize: 512,
   intermediateSize: 1408,
   numHiddenLayers: 12,
   numAttentionHeads: 8,
 };
-const SHAPES = { "0.5b": QWEN2_HALF_BILLION, activations: ACTIVATIONS } as const;
+const SHAPES = { "0.5b": QWEN2_SIZES["0.5b"], activations: ACTIVATIONS } as const;
 
 const VARIANTS = ["plain", "checkpointing"] as const;
 type Variant = (typeof VARIANTS)[number];

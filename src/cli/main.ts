@@ -1,5 +1,5 @@
 /**
- * @file The `marco` command: `marco replicate`, `marco report`, `marco env`.
+ * @file The `marco` command: `marco replicate`, `marco report`, `marco env`, `marco model`.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
@@ -7,6 +7,7 @@ import { Argument, Command } from "commander";
 import { ENGINES, startEngine } from "../engine/engine.ts";
 import { writeReport } from "../report/html.ts";
 import { UserError } from "../util/assert.ts";
+import { addModelCommand } from "./model.ts";
 import { main, parseAsync } from "./options.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
@@ -40,6 +41,7 @@ await main(async () => {
       console.log(`${cpus()[0]?.model ?? "unknown processor"} · ${availableParallelism()} threads · ${memory} GiB`);
       for (const name of engines.length > 0 ? engines : ENGINES) console.log(`engine ${name}: ${await works(name)}`);
     });
+  addModelCommand(program);
   await parseAsync(program, process.argv);
 });
 
