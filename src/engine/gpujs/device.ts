@@ -76,7 +76,8 @@ function create(gpu: InstanceType<typeof gpujs.GPU>, launch: Launch): { call: IK
   return { call, built: (call as unknown as { kernel: Built }).kernel };
 }
 
-function assertMode(built: Built, mode: Mode, launch: Launch) {
+/** @throws where GPU.js has put its CPU kernel in the place of the one that was asked for. */
+export function assertMode(built: Pick<Built, "constructor" | "fallbackReason">, mode: Mode, launch: Launch) {
   const { mode: chosen } = built.constructor;
   if (chosen !== mode || built.fallbackReason)
     throw new Error(

@@ -4,7 +4,9 @@
  */
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import gpujs from "gpu.js";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { assertMode } from "../../../src/engine/gpujs/device.ts";
 import { type Kernel, Program, type Thread } from "../../../src/engine/gpujs/launch.ts";
 import { type Mode, runLaunches, start } from "./run.ts";
 
@@ -120,4 +122,20 @@ test("a kernel of more than 7 arrays is refused: WebGPU's shaders have no more",
   const p = new Program();
   const x = p.values([1]);
   expect(() => p.launch("function f() { return 1; }", Array(8).fill(x), [1, 1])).toThrow(/8 arrays; WebGPU allows 7/);
+});
+
+test("GPU.js degrades a kernel to its CPU mode with a warning only; here that is an error that says why", () => {
+  const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const gpu = new gpujs.GPU({ mode: "webasm" });
+  const settings = { output: [2], constants: { c: [1, 2] }, constantTypes: { c: "Array(2)" } };
+  const call = gpu.createKernel("function() { return this.constants.c[0]; }", settings as object);
+  call();
+  expect(warn).toHaveBeenCalledWith(expect.stringContaining("Falling back to CPU"));
+  warn.mockRestore();
+  const p = new Program();
+  p.launch("function f() { return 1; }", [], [1, 2]);
+  const { kernel } = call as unknown as { kernel: Parameters<typeof assertMode>[0] };
+  expect(() => assertMode(kernel, "webasm", p.launches[0])).toThrow(
+    /would run in mode cpu \(constant "c" of type Array\(2\) is not supported on the webasm backend\)/,
+  );
 });
