@@ -183,7 +183,7 @@ await marco.main(async () => {
       },
     });
     await marco.saveModel(folder, parameters, config, name === "sft" || name === "dpo" ? imEnd : endOfText);
-    marco.saveTokenizer(folder, ranks);
+    marco.saveTokenizer(folder, ranks, { defaultSystem: null, maxLength: T }); // its chats bring no system message
     if (interrupt.signal.aborted) {
       progress.end(`stopped after step ${done} of ${steps}`);
       console.error(`saved ${folder}; add --resume to the same command to go on from the last finished stage`);

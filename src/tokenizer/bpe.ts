@@ -59,6 +59,7 @@ export function makeTokenizer(
   let rankOf: Map<string, number> | undefined; // for long pre-tokens, which most texts do not have
   const bytesById = [...ranks];
   for (const { id, content } of added) bytesById[id] = new TextEncoder().encode(content);
+  for (let id = ranks.length; id < bytesById.length; id++) bytesById[id] ??= new Uint8Array(); // a gap is no text
   const utf8 = new TextDecoder("utf-8", { ignoreBOM: true }); // that is: keep a leading U+FEFF
 
   const encodePlain = (text: string) => {

@@ -33,7 +33,7 @@ export function loadTokenizer(directory: string): Tokenizer {
 /** The vocabulary in a model's directory: of `tokenizer.json`, else `vocab.json` and `merges.txt`, else `.tiktoken`. */
 export function loadVocabulary(directory: string): Vocabulary {
   const at = (name: string) => join(directory, name);
-  if (existsSync(at("tokenizer.json"))) return readTokenizerJson(at("tokenizer.json"));
+  if (existsSync(at("tokenizer.json"))) return readTokenizerJson(at("tokenizer.json"), at("tokenizer_config.json"));
   if (existsSync(at("vocab.json"))) return readVocabAndMerges(directory);
   const [name, another] = existsSync(directory) ? readdirSync(directory).filter((n) => n.endsWith(".tiktoken")) : [];
   if (name === undefined || another !== undefined)
@@ -86,8 +86,18 @@ const tokenizerSchema = z.object({
   }),
 });
 
-function readTokenizerJson(path: string): Vocabulary {
+const addedNames = z.object({
+  added_tokens_decoder: z.record(z.string(), z.object({ content: z.string() })).optional(),
+});
+
+function readTokenizerJson(path: string, configPath: string): Vocabulary {
   const { model, added_tokens: added } = parse(tokenizerSchema, readJson(path), path);
+  const config = existsSync(configPath) ? parse(addedNames, readJson(configPath), configPath) : {};
+  for (const [id, { content }] of Object.entries(config.added_tokens_decoder ?? {}))
+    if (!added.some((token) => `${token.id}` === id && token.content === content))
+      throw new UserError(
+        `${configPath}: ${content} (${id}) is not in tokenizer.json: save the tokenizer again with transformers`,
+      );
   const merges = model.merges.map((merge) => (Array.isArray(merge) ? merge.join(" ") : merge));
   return vocabularyOf(path, model.vocab, merges, added);
 }

@@ -7,12 +7,13 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadCorpus } from "../../src/data/corpus.ts";
 import type { Tokenizer } from "../../src/tokenizer/bpe.ts";
 import { renderChat } from "../../src/tokenizer/chatTemplate.ts";
 import { loadTokenizer, loadVocabulary, saveTokenizer } from "../../src/tokenizer/tokenizerFiles.ts";
-import { GOLDEN, QWEN2_GOLDEN, SMALL_DIR, UDHR } from "./fixtures.ts";
+import { GOLDEN, hardText, QWEN2_GOLDEN, SMALL_DIR, UDHR } from "./fixtures.ts";
 
 const { MARCO_PYTHON, MARCO_QWEN_TIKTOKEN } = process.env;
 const temporary = mkdtempSync(join(tmpdir(), "tokenizer-"));
@@ -39,8 +40,13 @@ function expectSameIds(directory: string, texts: readonly string[]): void {
   tokenizer.free();
 }
 
-/** Every 40th text of the corpus (14,000 in 29 languages), the hard texts, and unbroken ones. */
+/** Hard texts; below also with a long pre-token, which makes our own merges encode them. */
+const hardTexts = () => fc.sample(hardText, { numRuns: 3000, seed: 1 });
+
+/** Every 40th text of the corpus (14,000 in 29 languages), hard texts and unbroken ones. */
 const manyTexts = () => [
+  ...hardTexts(),
+  ...hardTexts().map((text) => `${text}${"-".repeat(150)}\n`),
   ...loadCorpus()
     .flatMap(({ text }) => Object.values(text) as string[])
     .filter((_, i) => i % 40 === 0),

@@ -107,6 +107,19 @@ describe("loadTokenizer", () => {
   const [first, second, ...others] = small.model.merges;
   const added = (change: object) => changed("added_tokens.1", { ...small.added_tokens[1], ...change });
 
+  // Of the text abc, Hugging Face makes a bc (no merge joins these), tiktoken abc.
+  const bytesAnd = (words: string[]) => [...Object.keys(small.model.vocab).slice(0, 256), ...words];
+  const inconsistent = {
+    "tokenizer.json": {
+      ...small,
+      model: {
+        ...small.model,
+        vocab: Object.fromEntries(bytesAnd(["bc", "ab", "abc"]).map((name, id) => [name, id])),
+        merges: ["b c", "a b", "ab c"],
+      },
+    },
+  };
+
   it.each<[string, Record<string, unknown>, string]>([
     ["nothing there", {}, "holds no tokenizer; expected tokenizer.json, or vocab.json"],
     ["not JSON", { "tokenizer.json": "{" }, "tokenizer.json: "],
@@ -137,6 +150,12 @@ describe("loadTokenizer", () => {
     ["a merge too many", changed("model.merges", [...small.model.merges, "a b"]), "342 merges for 341 tokens"],
     ["a merge that is none", changed("model.merges", [...small.model.merges.slice(1), 5]), "merge 0 is"],
     ["a token of no merge", vocabWith({ qqqq: 596 }, [names[596]]), 'token "qqqq" (id 596) comes of no merge'],
+    ["merges that tiktoken would not follow", inconsistent, '"ab c", but token "abc" (id 258) comes of "a bc"'],
+    [
+      "an added token that only the configuration has",
+      { "tokenizer.json": small, "tokenizer_config.json": { added_tokens_decoder: { 600: { content: "<x>" } } } },
+      "tokenizer_config.json: <x> (600) is not in tokenizer.json",
+    ],
     ["no control tokens", changed("added_tokens", []), "no added token is <|endoftext|>"],
     ["an added token that strips", added({ lstrip: true }), "added_tokens.1.lstrip is true"],
     ["an added token's id in the vocabulary", added({ id: 5 }), "<|im_start|> has id 5, expected 597 or more"],
