@@ -24,8 +24,10 @@ export interface TensorEntry {
 }
 
 const MAX_HEADER = 100_000_000;
-/** Bytes that are moved at once; one call of Node's moves at most 2^31 - 1. */
+/** Bytes that are moved at once: one call of Node's moves at most 2^31 - 1, one Uint8Array sees at most 2^32. */
 const PIECE = 1 << 22;
+const pieceOf = (view: ArrayBufferView, from: number) =>
+  new Uint8Array(view.buffer, view.byteOffset + from, Math.min(PIECE, view.byteLength - from));
 
 /** Those of safetensors 0.8 that hold no weights that we can use. */
 const OTHER_DTYPES =
@@ -88,11 +90,10 @@ export class SafetensorsFile {
       const bytes = `${((size * 4) / 2 ** 30).toFixed(1)} GiB`;
       throw new UserError(`${this.path}: ${show(name)} ${showShape(shape)} takes ${bytes} in float32: no memory left`);
     }
-    const bytes = new Uint8Array(data.buffer);
-    if (dtype === "F32") this.fill(bytes, from);
+    if (dtype === "F32") this.fill(data, from);
     else {
       // into the second half of the result, then widened from the front: i is read before anything reaches it
-      this.fill(bytes.subarray(2 * size), from);
+      this.fill(data, from, 2 * size);
       widen(dtype, new Uint16Array(data.buffer, 2 * size, size), new Uint32Array(data.buffer));
     }
     return data;
@@ -115,11 +116,11 @@ export class SafetensorsFile {
     return true;
   }
 
-  /** Fills `bytes` with the file's from `at` on. */
-  private fill(bytes: Uint8Array, at: number) {
-    for (let done = 0; done < bytes.length; ) {
-      const count = Math.min(PIECE, bytes.length - done);
-      const got = attempt(this.path, "read", () => readSync(this.file, bytes, done, count, at + done));
+  /** Fills a view's memory, from its byte `skip` on, with the file's from `at` on. */
+  private fill(view: ArrayBufferView, at: number, skip = 0) {
+    for (let done = 0; done < view.byteLength - skip; ) {
+      const piece = pieceOf(view, skip + done);
+      const got = attempt(this.path, "read", () => readSync(this.file, piece, 0, piece.length, at + done));
       if (got === 0) throw invalid(this.path, `it ends at ${at + done} while it is read (truncated)`);
       done += got;
     }
@@ -242,22 +243,22 @@ export class SafetensorsWriter {
   /** The values of the next tensor. */
   write(data: Float32Array) {
     const { dtype } = this;
-    if (dtype === "F32") this.put(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    if (dtype === "F32") this.put(data);
     else {
       const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
       const narrowed = new Uint16Array(Math.min(PIECE / 2, data.length));
       for (let done = 0; done < data.length; done += narrowed.length) {
         const part = bits.subarray(done, done + narrowed.length);
         narrow(dtype, part, narrowed);
-        this.put(new Uint8Array(narrowed.buffer, 0, 2 * part.length));
+        this.put(narrowed.subarray(0, part.length));
       }
     }
   }
 
-  private put(bytes: Uint8Array) {
-    for (let done = 0; done < bytes.length; ) {
-      const count = Math.min(PIECE, bytes.length - done);
-      done += attempt(this.path, "written", () => writeSync(this.file, bytes, done, count));
+  private put(view: ArrayBufferView) {
+    for (let done = 0; done < view.byteLength; ) {
+      const piece = pieceOf(view, done);
+      done += attempt(this.path, "written", () => writeSync(this.file, piece));
     }
   }
 
