@@ -173,41 +173,48 @@ export function mergeBytes(bytes: string, rankOf: ReadonlyMap<string, number>, l
   const n = bytes.length;
   const ends: number[] = []; // the part at i is bytes i to ends[i] - 1
   const starts: number[] = []; // the part before i is at starts[i]
-  const joins: number[] = []; // rank of the part at i joined with the next
-  const heap = n < LONG ? undefined : new PairHeap();
   for (let i = 0; i < n; i++) {
     ends.push(i + 1);
     starts.push(i - 1);
-    joins.push(NEVER);
   }
-  const findJoin = (i: number) => {
-    joins[i] = (ends[i] < n ? rankOf.get(bytes.slice(i, ends[ends[i]])) : undefined) ?? NEVER;
-    if (joins[i] < limit) heap?.push(-joins[i], i);
-  };
-  const lowestOfAll = () => {
-    let best = 0;
-    for (let i = 0; i < n; i = ends[i]) if (joins[i] < joins[best]) best = i;
-    return joins[best] < limit ? best : undefined;
-  };
-  const lowestOfHeap = (heap: PairHeap) => {
-    while (heap.size > 0) {
-      const { weight, key } = heap.pop();
-      if (joins[key] === -weight) return key;
-    }
-  };
-  for (let i = 0; i < n; i++) findJoin(i);
+  const joins = ends.map((_, i) => rankOfJoin(bytes, ends, i, rankOf)); // of the part at i with the next
+  const heap = n < LONG ? undefined : new PairHeap();
+  for (let i = 0; heap && i < n; i++) if (joins[i] < limit) heap.push(-joins[i], i);
   for (;;) {
-    const at = heap ? lowestOfHeap(heap) : lowestOfAll();
-    if (at === undefined) break;
+    const at = heap ? lowestOfHeap(heap, joins) : lowestOfAll(ends, joins, limit);
+    if (at < 0) break;
     joins[ends[at]] = NEVER; // the right part is no more
     ends[at] = ends[ends[at]];
     starts[ends[at]] = at;
-    findJoin(at);
-    if (at > 0) findJoin(starts[at]);
+    for (const i of at > 0 ? [at, starts[at]] : [at]) {
+      joins[i] = rankOfJoin(bytes, ends, i, rankOf);
+      if (heap && joins[i] < limit) heap.push(-joins[i], i);
+    }
   }
   const ids: number[] = [];
   for (let i = 0; i < n; i = ends[i]) ids.push(rankOf.get(bytes.slice(i, ends[i]))!);
   return ids;
+}
+
+// Functions of their own, not closures of mergeBytes: it runs once a word, and making closures would take as long.
+function rankOfJoin(bytes: string, ends: readonly number[], i: number, rankOf: ReadonlyMap<string, number>): number {
+  const end = ends[i];
+  return (end < bytes.length ? rankOf.get(bytes.slice(i, ends[end])) : undefined) ?? NEVER;
+}
+
+/** The place of the lowest join, the leftmost of equals; -1 where none is below `limit`. */
+function lowestOfAll(ends: readonly number[], joins: readonly number[], limit: number): number {
+  let best = 0;
+  for (let i = 0; i < ends.length; i = ends[i]) if (joins[i] < joins[best]) best = i;
+  return joins[best] < limit ? best : -1;
+}
+
+function lowestOfHeap(heap: PairHeap, joins: readonly number[]): number {
+  while (heap.size > 0) {
+    const { weight, key } = heap.pop();
+    if (joins[key] === -weight) return key;
+  }
+  return -1;
 }
 
 /** UTF-8 bytes per token in each language: how well the vocabulary serves it. More is better. */

@@ -103,7 +103,7 @@ export function defaultSystemOf(directory: string): string | null {
   if (template === chatTemplate(text)) return text;
   if (literal !== undefined && sha256(template.replaceAll(literal, "")) === QWEN25) return text;
   throw new UserError(
-    `${found.path}: its chat template is none that we render (Qwen1.5's, Qwen2's, Qwen2.5's without tools): ` +
+    `${found.path}: its chat template is none that we render (Qwen2's, or Qwen2.5's without tools): ` +
       "take a model with one of these",
   );
 }
