@@ -17,6 +17,7 @@ import {
   controlTokens,
   makeTokenizer,
   mergesOf,
+  rankMap,
   SPECIAL_TOKENS,
   type Tokenizer,
   type Vocabulary,
@@ -178,6 +179,7 @@ function vocabularyOf(
 
 function assertWhole(ranks: readonly Uint8Array[], count: number, fail: (what: string) => void): void {
   if (ranks.length !== count) fail(`the ids of ${count} tokens reach ${ranks.length - 1}, expected 0 to ${count - 1}`);
+  if (rankMap(ranks).size !== count) fail("two tokens have the same bytes");
   const singles = new Set(ranks.filter((bytes) => bytes.length === 1).map(([byte]) => byte));
   if (singles.size !== 256) fail(`${singles.size} of the 256 bytes are tokens, expected all`);
 }

@@ -174,6 +174,11 @@ describe("loadTokenizer", () => {
     ["an empty .tiktoken", { "a.tiktoken": "" }, "0 of the 256 bytes"],
     ["a line that is none", { "a.tiktoken": `${tiktoken[0]}IQ== x\n` }, "line 2 is not base64 and a rank"],
     ["a rank twice", { "a.tiktoken": `${tiktoken[0]}IQ== 0\n` }, "line 2: rank 0 is there twice"],
+    [
+      "a token twice",
+      { "a.tiktoken": `${tiktoken.join("")}${tiktoken[0].split(" ")[0]} 597\n` },
+      "have the same bytes",
+    ],
     ["a rank left out", { "a.tiktoken": tiktoken.slice(1).join("") }, "expected 0 to 595"],
   ])("refuses %s, and says where", (_, files, message) => {
     const directory = directoryWith(files);
