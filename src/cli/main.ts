@@ -1,5 +1,5 @@
 /**
- * @file The `marco` command: `marco replicate`, `marco report`, `marco env`, `marco model`.
+ * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
@@ -7,6 +7,8 @@ import { Argument, Command } from "commander";
 import { ENGINES, startEngine } from "../engine/engine.ts";
 import { writeReport } from "../report/html.ts";
 import { UserError } from "../util/assert.ts";
+import { addChatCommand } from "./chat.ts";
+import { addGenerateCommand } from "./generate.ts";
 import { addModelCommand } from "./model.ts";
 import { main, parseAsync } from "./options.ts";
 
@@ -24,6 +26,8 @@ await main(async () => {
       process.argv = [...process.argv.slice(0, 2), ...command.args];
       await import("../../examples/two-stage.ts");
     });
+  addGenerateCommand(program);
+  addChatCommand(program);
   program
     .command("report")
     .description("write report.html of a finished run again")
