@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { UserError } from "../util/assert.ts";
+import { laxJson } from "../util/json.ts";
 import { writeWhole } from "../util/runDir.ts";
 import { fromHuggingFace, type Qwen2Config, toHuggingFace } from "./config.ts";
 import type { Dtype } from "./halfPrecision.ts";
@@ -58,13 +59,17 @@ export function writeConfig(
 
 /** Reads `config.json`, or that of a directory. @throws UserError when it is not a Qwen2 model's. */
 export function readConfig(path: string): Qwen2Config {
+  let text: string;
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(path, "utf8"));
+    text = readFileSync(path, "utf8");
+    json = JSON.parse(text);
   } catch (error) {
     const reason = error instanceof SyntaxError ? "it is not JSON" : (error as NodeJS.ErrnoException).code;
     throw new UserError(`${path}: cannot be read (${reason}); expected a Hugging Face model directory`);
   }
+  const lax = laxJson(text);
+  if (lax !== undefined) throw new UserError(`${path}: ${lax}; which one is meant is unknown, remove the other`);
   return fromHuggingFace(json, path);
 }
 
@@ -85,9 +90,6 @@ export function loadModel(directory: string): { parameters: Parameters; config: 
   const parameters: Parameters = {};
   try {
     const { tensors } = weights;
-    if (tensors.size < config.numHiddenLayers)
-      // before a name is made for each
-      throw new UserError(`${weights.path}: ${tensors.size} tensors, but ${path} has ${config.numHiddenLayers} layers`);
     const shapes = parameterShapes(config);
     const known = (name: string) =>
       Object.hasOwn(shapes, name) || OLD_BUFFER.test(name) || (name === HEAD && config.tieWordEmbeddings);

@@ -77,7 +77,7 @@ const schema = z
     vocab_size: size,
     hidden_size: size,
     intermediate_size: size,
-    num_hidden_layers: size,
+    num_hidden_layers: size.max(10_000), // before an array is made of them
     num_attention_heads: size,
     num_key_value_heads: size.nullish(), // absent: one for each query head
     head_dim: size.nullish(),
@@ -128,8 +128,9 @@ export function fromHuggingFace(json: unknown, where = "config.json"): Qwen2Conf
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0];
+    const line = message.replace(/\p{Cc}+/gu, " ").slice(0, 200); // it may have a key of the file in it
     throw new UserError(
-      `${where}: ${path.join(".") || "configuration"}: ${message}; expected a Qwen2 model's config.json`,
+      `${where}: ${path.join(".") || "configuration"}: ${line}; expected a Qwen2 model's config.json`,
     );
   }
   const c = parsed.data;

@@ -7,7 +7,7 @@
 import { headDim, type Qwen2Config } from "./config.ts";
 import { parameterShapes } from "./init.ts";
 
-/** Name -> parameters in all layers together, from the shapes of one: a model may claim a billion layers. */
+/** Name -> parameters in all layers together, from the shapes of one. */
 function sizes(config: Qwen2Config): [name: string, size: number, rank: number][] {
   const once = Object.entries(parameterShapes({ ...config, numHiddenLayers: 1 }));
   return once.map(([name, shape]) => {

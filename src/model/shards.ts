@@ -16,10 +16,10 @@ import { attempt, SafetensorsFile, SafetensorsWriter, show } from "./safetensors
 
 const WHOLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
-const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
+const SHARD = /^model(-\d{5}-of-\d{5})?\.safetensors(\.partial)?$/;
 
 /** A plain file name: nothing that leads out of the directory (links do, and may: the Hugging Face cache is made of them). */
-const FILE_NAME = /^[^/\\:\0]+\.safetensors$/;
+const FILE_NAME = /^[^/\\:\p{Cc}]+\.safetensors$/u;
 
 /** The tensors of a directory: their shapes, which file has each, and their values when asked for. */
 export interface Weights {
@@ -175,7 +175,6 @@ export async function saveWeights(
       weight_map: Object.fromEntries(weightMap.sort(([a], [b]) => (a < b ? -1 : 1))),
     };
     writeWhole(index, `${JSON.stringify(content, null, 2)}\n`);
-    rmSync(join(directory, WHOLE), { force: true });
   } else rmSync(index, { force: true });
   const kept = new Set(shards.map((_, i) => fileOf(i)));
   for (const name of readdirSync(directory)) if (SHARD.test(name) && !kept.has(name)) rmSync(join(directory, name));

@@ -180,6 +180,7 @@ describe("shards", () => {
 
   test("of an earlier save are removed, whichever way it was divided", async () => {
     writeFileSync(join(directory, "tokenizer.json"), "{}"); // not ours to remove
+    writeFileSync(join(directory, "model-00001-of-00009.safetensors.partial"), "of a save that was killed");
     for (const [count, limit, files] of [
       [4, 64, 4],
       [6, 64, 5],
