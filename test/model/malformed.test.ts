@@ -439,7 +439,7 @@ describe("any bytes at all", () => {
           expect((error as UserError).message).toMatch(/^[^\n]{1,600}$/);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 });

@@ -249,7 +249,7 @@ describe("any bytes at all", () => {
         length.writeBigUInt64LE(BigInt(text.length));
         survives(path, Buffer.concat([length, text, data]));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -271,7 +271,7 @@ describe("any bytes at all", () => {
           bytes = Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + remove)]);
         survives(path, bytes);
       }),
-      { numRuns: 1000 },
+      { numRuns: 400 },
     );
   });
 });
