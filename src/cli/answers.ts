@@ -94,6 +94,10 @@ export function answerOptions(flags: AnswerFlags, defaults: GenerationDefaults):
     stopStrings: flags.stop,
     repetitionPenalty: flags.repetitionPenalty ?? defaults.repetitionPenalty,
   };
+  if (!beams && !greedy && !sampling && defaults.doSample && defaults.numBeams)
+    throw new UserError(
+      "generation_config.json: do_sample with num_beams draws beams, which we cannot; add --greedy, --beams or --temperature",
+    );
   const numBeams = beams ?? (sampling || greedy ? 1 : defaults.numBeams);
   if (numBeams !== undefined && numBeams > 1) {
     const { earlyStopping } = defaults;
@@ -113,7 +117,10 @@ export function answerOptions(flags: AnswerFlags, defaults: GenerationDefaults):
 }
 
 /** How answers are generated, in words. */
-export function describeOptions(options: Omit<GenerateOptions, "maxNewTokens">, tokenizer: Tokenizer): string {
+export function describeOptions(
+  options: Omit<GenerateOptions, "maxNewTokens">,
+  { tokenizer, defaults: { unread } }: Pick<OpenModel, "tokenizer" | "defaults">,
+): string {
   const { doSample, numBeams, temperature = 1, topK, topP, minP, seed, repetitionPenalty, lengthPenalty } = options;
   const parts = [];
   if (doSample) {
@@ -125,6 +132,7 @@ export function describeOptions(options: Omit<GenerateOptions, "maxNewTokens">, 
   } else if (numBeams) parts.push(`${numBeams} beams`, `length penalty ${lengthPenalty ?? 1}`);
   else parts.push("greedy");
   if (repetitionPenalty !== undefined && repetitionPenalty !== 1) parts.push(`repetition penalty ${repetitionPenalty}`);
+  if (unread.length > 0) parts.push(`generation_config.json's ${unread.join(", ")} left out`);
   const ends = [
     ...(options.stopIds ?? []).map((id) => tokenizer.decode([id])),
     ...(options.stopStrings ?? []).map((text) => JSON.stringify(text)),

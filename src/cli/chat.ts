@@ -59,7 +59,7 @@ async function run(flags: Flags) {
   const options = { ...answerOptions(flags, model.defaults), stopIds };
   const note = (text: string) => console.error(`[${text}]`);
   console.error(`engine ${model.engine.name}: ${model.engine.reason}`);
-  console.error(describeOptions(options, model.tokenizer));
+  console.error(describeOptions(options, model));
   if (process.stdin.isTTY) console.error("/help lists the commands");
 
   const withSystem = (messages: ChatMessage[]): ChatMessage[] =>

@@ -33,7 +33,8 @@ export const addGenerateCommand = (program: Command) =>
 
 async function run(flags: Flags) {
   const prompts = await readPrompts(flags);
-  const { tokenizer, defaults, generate, contextLength, engine } = await openModel(flags.model, flags.engine);
+  const model = await openModel(flags.model, flags.engine);
+  const { tokenizer, defaults, generate, contextLength, engine } = model;
   const options = answerOptions(flags, defaults);
   const ids = prompts.map((prompt) => tokenizer.encode(prompt));
   const room = contextLength - Math.max(...ids.map(({ length }) => Math.max(length, 1)));
@@ -43,7 +44,7 @@ async function run(flags: Flags) {
     );
   const maxNewTokens = flags.maxNewTokens ?? Math.min(room, defaults.maxNewTokens ?? MAX_NEW_TOKENS);
   console.error(`engine ${engine.name}: ${engine.reason}`);
-  console.error(`${describeOptions(options, tokenizer)}, at most ${maxNewTokens} new tokens`);
+  console.error(`${describeOptions(options, model)}, at most ${maxNewTokens} new tokens`);
 
   const interrupt = new AbortController();
   process.once("SIGINT", () => interrupt.abort()); // a second one ends the process as it would without this

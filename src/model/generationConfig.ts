@@ -20,7 +20,11 @@ export type GenerationDefaults = Pick<
   | "lengthPenalty"
   | "earlyStopping"
   | "maxNewTokens"
-> & { stopIds: number[] };
+> & {
+  stopIds: number[];
+  /** What the file says beyond that and may change answers: not read. */
+  unread: string[];
+};
 
 const ids = z.union([z.number().int().nonnegative(), z.array(z.number().int().nonnegative())]);
 const from = (name: keyof GenerateOptions) => RULES[name][0].nullish();
@@ -37,6 +41,9 @@ const schema = z.looseObject({
   max_new_tokens: from("maxNewTokens"),
   eos_token_id: ids.nullish(),
 });
+
+/** Keys that change no answer here. */
+const HARMLESS = ["bos_token_id", "pad_token_id", "transformers_version", "use_cache", "_from_model_config"];
 
 /** transformers' own default when sampling (`_get_default_generation_params`); it has no other that matters here. */
 const TOP_K = 50;
@@ -65,7 +72,9 @@ export function readGenerationDefaults(directory: string): GenerationDefaults {
     eos_token_id: config?.eos_token_id as never,
   };
   const eos = json.eos_token_id ?? [];
+  const told = Object.entries(json).filter(([, value]) => value !== null && value !== undefined);
   const out: GenerationDefaults = {
+    unread: told.map(([key]) => key).filter((key) => !Object.hasOwn(schema.shape, key) && !HARMLESS.includes(key)),
     stopIds: typeof eos === "number" ? [eos] : eos,
     repetitionPenalty: json.repetition_penalty as number,
     maxNewTokens: json.max_new_tokens as number,
