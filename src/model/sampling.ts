@@ -53,7 +53,8 @@ export function topK(scores: Float64Array, k: number): Float64Array {
 export function topP(scores: Float64Array, p: number): Float64Array {
   if (p >= 1) return scores;
   const probabilities = softmax(scores);
-  const possible = [...scores.keys()].filter((id) => scores[id] > -Infinity);
+  const possible: number[] = [];
+  for (let id = 0; id < scores.length; id++) if (scores[id] > -Infinity) possible.push(id);
   possible.sort((a, b) => scores[a] - scores[b]); // stable
   const out = scores.slice();
   let sum = 0;
