@@ -13,6 +13,9 @@ const asked = process.env.PARITY_ENGINE as EngineName | undefined;
 /** Big arrays and long loops too. */
 export const FULL = asked !== undefined;
 
+/** Half a minute a case where there is no GPU: these get fewer of the cases that differ little. */
+export const SLOW: readonly EngineName[] = ["webgpu", "gpujs-webgpu"];
+
 const missing =
   asked === undefined || ALWAYS.includes(asked)
     ? null

@@ -3,17 +3,22 @@
  * cache, every gradient, ten training steps, greedy and beam tokens. `npm run parity -- --suite qwen2` prints the table.
  */
 import { describe, expect, test } from "vitest";
-import { onEveryEngine } from "./engines.ts";
+import { onEveryEngine, SLOW } from "./engines.ts";
 import { ALLOWED, compareCase, KINDS, liveGrid, randomCase, readGrid } from "./qwen2Grid.ts";
 
 const grid = readGrid();
 
-onEveryEngine(() => {
-  test.each(grid.cases)("$name", async (one) => {
-    const differences = await compareCase(one, grid);
-    for (const kind of KINDS) expect(differences[kind] ?? Infinity, kind).toBeLessThanOrEqual(ALLOWED[kind]);
-  });
-}, ["onnx"]);
+onEveryEngine(
+  (engine) => {
+    // without a GPU these two take half a minute a case
+    const cases = engine.endsWith("webgpu") ? grid.cases.filter((_, i) => i % 4 === 0) : grid.cases;
+    test.each(cases)("$name", async (one) => {
+      const differences = await compareCase(one, grid);
+      for (const kind of KINDS) expect(differences[kind] ?? Infinity, kind).toBeLessThanOrEqual(ALLOWED[kind]);
+    });
+  },
+  ["onnx"],
+);
 
 /** A Python with transformers; the product never needs one. */
 const python = process.env.MARCO_PYTHON;
