@@ -3,29 +3,31 @@
  * no fast arithmetic in 64 bits: xxHash64 of many short strings, and the minimum of (a x + b) mod (2^61 - 1) over all
  * hashes x for each permutation (a, b). hashes.ts and minHash.ts give them memory and names.
  */
+import {
+  add32,
+  assemble,
+  below32,
+  type Code,
+  call,
+  get,
+  I32,
+  I64,
+  i32,
+  i64,
+  loop,
+  mul32,
+  op,
+  set,
+  step,
+  sub32,
+  u,
+  when,
+} from "../../util/wasm.ts";
 
-type Code = number[];
-
-/** LEB128, unsigned and signed. */
-const u = (n: number): Code => (n < 128 ? [n] : [(n & 127) | 128, ...u(n >>> 7)]);
-const s = (n: bigint): Code => (n >= -64n && n < 64n ? [Number(n & 127n)] : [Number(n & 127n) | 128, ...s(n >> 7n)]);
-const list = (items: Code[]): Code => [...u(items.length), ...items.flat()];
-const section = (id: number, body: Code): Code => [id, ...u(body.length), ...body];
-
-const I32 = 0x7f;
-const I64 = 0x7e;
-const VOID = 0x40;
-
-const get = (local: number): Code => [0x20, ...u(local)];
-const set = (local: number, value: Code): Code => [...value, 0x21, ...u(local)];
-const i32 = (n: number): Code => [0x41, ...s(BigInt(n))];
-const i64 = (n: bigint): Code => [0x42, ...s(BigInt.asIntN(64, n))];
-const op =
-  (opcode: number) =>
-  (a: Code, b: Code): Code => [...a, ...b, opcode];
-const [add32, sub32, mul32, below32] = [0x6a, 0x6b, 0x6c, 0x49].map(op);
 const atMost32 = op(0x4d); // i32.le_u
-const [add, sub, mul, and, xor, shr, rotl, below] = [0x7c, 0x7d, 0x7e, 0x83, 0x85, 0x88, 0x89, 0x54].map(op);
+const [add, sub, mul, and, xor, shr, rotl, below] = [0x7c, 0x7d, 0x7e, 0x83, 0x85, 0x88, 0x89, 0x54].map((code) =>
+  op(code),
+);
 const load32 = (at: Code, offset = 0): Code => [...at, 0x28, 0, ...u(offset)];
 const load64 = (at: Code, offset = 0): Code => [...at, 0x29, 0, ...u(offset)];
 const load32As64 = (at: Code): Code => [...at, 0x35, 0, 0];
@@ -33,13 +35,6 @@ const load8As64 = (at: Code): Code => [...at, 0x31, 0, 0];
 const store64 = (at: Code, value: Code, offset = 0): Code => [...at, ...value, 0x37, 0, ...u(offset)];
 const select = (yes: Code, no: Code, condition: Code): Code => [...yes, ...no, ...condition, 0x1b];
 const wide = (value: Code): Code => [...value, 0xad]; // i64.extend_i32_u
-/** while (condition) body */
-const loop = (condition: Code, body: Code): Code => [
-  ...[0x02, VOID, 0x03, VOID, ...condition, 0x45, 0x0d, 1], // block, loop, i32.eqz, br_if out
-  ...[...body, 0x0c, 0, 0x0b, 0x0b], // br again, end, end
-];
-const when = (condition: Code, yes: Code, no: Code): Code => [...condition, 0x04, VOID, ...yes, 0x05, ...no, 0x0b];
-const step = (local: number, by: number): Code => set(local, add32(get(local), i32(by)));
 
 const [P1, P2, P3, P4, P5] = [
   0x9e3779b185ebca87n,
@@ -101,11 +96,7 @@ function hashShingles(): Code {
     ...set(end, add32(get(starts), mul32(get(count), i32(4)))),
     ...loop(below32(get(starts), get(end)), [
       ...set(from, load32(get(starts))),
-      ...store64(get(out), [
-        ...add32(get(bytes), get(from)),
-        ...sub32(sub32(next, i32(1)), get(from)),
-        ...[0x10, 0], // call xxh64
-      ]),
+      ...store64(get(out), [...add32(get(bytes), get(from)), ...sub32(sub32(next, i32(1)), get(from)), ...call(0)]),
       ...step(starts, 4),
       ...step(out, 8),
     ]),
@@ -152,56 +143,27 @@ function minima(): Code {
   ];
 }
 
-function module(): Uint8Array<ArrayBuffer> {
-  const ints = (n: number): Code[] => Array(n).fill([I32]);
-  const name = (text: string): Code => [...u(text.length), ...new TextEncoder().encode(text)];
-  const func = (locals: [number, number][], body: Code): Code => {
-    const code = [...list(locals.map(([count, type]) => [...u(count), type])), ...body, 0x0b];
-    return [...u(code.length), ...code];
-  };
-  const types = [
-    [0x60, ...list(ints(2)), ...list([[I64]])],
-    [0x60, ...list(ints(5)), ...list([])],
-    [0x60, ...list([...ints(4), [I64], [I32]]), ...list([])],
-  ];
-  const exported = ["xxh64", "hashShingles", "minima"];
-  const bodies = [
-    func(
-      [
-        [1, I32],
-        [5, I64],
-      ],
-      xxh64(),
-    ),
-    func([[2, I32]], hashShingles()),
-    func(
-      [
-        [3, I32],
-        [2 + 3 * LANES, I64],
-      ],
-      minima(),
-    ),
-  ];
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, list(types)),
-    ...section(2, list([[...name("env"), ...name("memory"), 2, 0, ...u(0)]])),
-    ...section(3, list([[0], [1], [2]])),
-    ...section(7, list(exported.map((text, i) => [...name(text), 0, i]))),
-    ...section(10, list(bodies)),
-  ]);
-}
-
 export interface HashKernels {
   xxh64(at: number, length: number): bigint;
   hashShingles(bytes: number, starts: number, count: number, words: number, out: number): void;
   minima(hashes: number, count: number, permutations: number, number: number, mask: bigint, out: number): void;
 }
 
+const ints = (n: number): number[] => Array(n).fill(I32);
+const longs = (n: number): number[] => Array(n).fill(I64);
 let compiled: WebAssembly.Module | undefined;
 
 /** The kernels over `memory`; all addresses are byte offsets in it. */
 export function makeHashKernels(memory: WebAssembly.Memory): HashKernels {
-  compiled ??= new WebAssembly.Module(module());
+  compiled ??= assemble([
+    { name: "xxh64", parameters: ints(2), result: I64, locals: [I32, ...longs(5)], body: xxh64() },
+    { name: "hashShingles", parameters: ints(5), locals: ints(2), body: hashShingles() },
+    {
+      name: "minima",
+      parameters: [...ints(4), I64, I32],
+      locals: [...ints(3), ...longs(2 + 3 * LANES)],
+      body: minima(),
+    },
+  ]);
   return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as HashKernels;
 }

@@ -3,6 +3,7 @@
  * 5 words, 64-bit hashes) or datasketch's `MinHash` (32-bit hashes, its "legacy" scheme), and how likely
  * locality-sensitive hashing by bands finds a pair. lsh.ts finds the pairs, cluster.ts the duplicates.
  */
+import { createHash } from "node:crypto";
 import { numpyRandom } from "./numpyRandom.ts";
 import { makeShingler, type ShingleHash } from "./shingles.ts";
 
@@ -52,6 +53,8 @@ export interface MinHasher {
   sign(text: string, language: string, out: Uint32Array, at: number): string | undefined;
 }
 
+const digest = (text: string) => createHash("sha256").update(text).digest("base64");
+
 export function makeMinHasher(config: MinHashConfig): MinHasher {
   const number = config.bands * config.rows;
   const shingler = makeShingler(config.words, config.hash, makePermutations(number, config.seed, config.draw));
@@ -62,7 +65,7 @@ export function makeMinHasher(config: MinHashConfig): MinHasher {
     sign: (text, language, out, at) => {
       shingler.read(text, language);
       // A text without words, of symbols alone, equals only itself.
-      if (shingler.count === 0) return shingler.words > 0 ? `words ${shingler.key()}` : `text ${text}`;
+      if (shingler.count === 0) return digest(shingler.words > 0 ? `words ${shingler.key()}` : `text ${text}`);
       const minima = shingler.minima(narrow ? 0xffffffffn : -1n);
       if (narrow) for (let i = 0; i < number; i++) out[at + i] = minima[2 * i];
       else out.set(minima, at);

@@ -3,6 +3,8 @@
  * only if it is unlike all that are kept (the greedy choice of Deita; Marco keeps below 0.7). Exact: every document is
  * compared with every kept one, in blocks that stay in the cache.
  */
+import { UserError } from "../../util/assert.ts";
+import { makeRows } from "./cosines.ts";
 
 export interface SemanticOptions {
   limit: number;
@@ -21,9 +23,13 @@ export interface SemanticDecision {
   unusable: boolean;
 }
 
+/** Rows of a block: two blocks of 1024 numbers a row are half a megabyte. */
 const BLOCK = 64;
 
-/** One decision for each row of `embeddings`, [n, dimension] row by row. */
+/** Rows and their room take 4 bytes a number, and WebAssembly's memory ends at 4 GiB. */
+const MOST_NUMBERS = 1_000_000_000;
+
+/** One decision for each row of `embeddings`, [n, dimension] row by row; `order` names each row once. */
 export function semanticDuplicates(
   embeddings: Float32Array,
   dimension: number,
@@ -31,69 +37,55 @@ export function semanticDuplicates(
 ): SemanticDecision[] {
   const n = embeddings.length / dimension;
   if (!Number.isInteger(n)) throw new Error(`semantic: ${embeddings.length} numbers are no rows of ${dimension}`);
-  const rows = order ?? Array.from({ length: n }, (_, i) => i);
-  const unit = new Float32Array(embeddings.length); // rows of length 1, in `rows`' order: [n, D]
+  if (n * (dimension + 3) > MOST_NUMBERS)
+    throw new UserError(
+      `semantic deduplication: ${n} embeddings of ${dimension} numbers at once, expected at most ${MOST_NUMBERS} numbers; split them, e.g. by language`,
+    );
+  const rowOf = order ?? Array.from({ length: n }, (_, i) => i);
+  const { data, width, products } = makeRows(n, dimension, BLOCK);
   const unusable = new Uint8Array(n);
-  rows.forEach((row, i) => {
+  rowOf.forEach((row, i) => {
     let squares = 0;
     for (let d = 0; d < dimension; d++) squares += embeddings[row * dimension + d] ** 2;
     const length = Math.sqrt(squares);
     if (!(length > 0 && length < Number.POSITIVE_INFINITY)) unusable[i] = 1;
-    else for (let d = 0; d < dimension; d++) unit[i * dimension + d] = embeddings[row * dimension + d] / length;
+    else for (let d = 0; d < dimension; d++) data[i * width + d] = embeddings[row * dimension + d] / length;
   });
 
   const best = new Float64Array(n); // greatest similarity to a kept one
   const nearest = new Int32Array(n).fill(-1);
-  const kept = new Uint8Array(n);
-  const compare = (i: number, others: number[]) => {
-    for (const j of others) {
-      const similarity = dot(unit, i * dimension, j * dimension, dimension);
-      if (nearest[i] < 0 || similarity > best[i]) {
-        best[i] = similarity;
-        nearest[i] = j;
+  const kept: number[] = []; // their rows are moved to the front, one after the other
+  /** Compares row i with the kept ones from `from` up to `to`. */
+  const compare = (i: number, from: number, to: number) => {
+    const found = products(i, from, to);
+    for (let j = 0; j < found.length; j++)
+      if (nearest[i] < 0 || found[j] > best[i]) {
+        best[i] = found[j];
+        nearest[i] = kept[from + j];
       }
-    }
   };
-  const usableKept: number[] = [];
   for (let start = 0; start < n; start += BLOCK) {
+    const before = kept.length;
     const block = Array.from({ length: Math.min(BLOCK, n - start) }, (_, i) => start + i).filter((i) => !unusable[i]);
-    for (let from = 0; from < usableKept.length; from += BLOCK) {
-      const others = usableKept.slice(from, from + BLOCK);
-      for (const i of block) compare(i, others);
-    }
-    const fresh: number[] = []; // kept ones of this block
+    for (let from = 0; from < before; from += BLOCK)
+      for (const i of block) compare(i, from, Math.min(from + BLOCK, before));
     for (const i of block) {
-      compare(i, fresh);
-      if (nearest[i] < 0 || (keep === "below" ? best[i] < limit : best[i] <= limit)) {
-        kept[i] = 1;
-        fresh.push(i);
-      }
+      compare(i, before, kept.length);
+      if (nearest[i] >= 0 && !(keep === "below" ? best[i] < limit : best[i] <= limit)) continue;
+      data.copyWithin(kept.length * width, i * width, (i + 1) * width); // there was a row that is done with
+      kept.push(i);
     }
-    usableKept.push(...fresh);
   }
 
+  const isKept = new Set(kept);
   const decisions = Array<SemanticDecision>(n);
-  rows.forEach((row, i) => {
+  rowOf.forEach((row, i) => {
     decisions[row] = {
-      kept: kept[i] === 1 || unusable[i] === 1,
+      kept: isKept.has(i) || unusable[i] === 1,
       similarity: best[i],
-      ...(nearest[i] >= 0 ? { nearest: rows[nearest[i]] } : {}),
+      ...(nearest[i] >= 0 ? { nearest: rowOf[nearest[i]] } : {}),
       unusable: unusable[i] === 1,
     };
   });
   return decisions;
-}
-
-/** Four sums, so that the processor need not wait for each addition. */
-function dot(x: Float32Array, a: number, b: number, length: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
-  let d = 0;
-  for (; d + 3 < length; d += 4) {
-    s0 += x[a + d] * x[b + d];
-    s1 += x[a + d + 1] * x[b + d + 1];
-    s2 += x[a + d + 2] * x[b + d + 2];
-    s3 += x[a + d + 3] * x[b + d + 3];
-  }
-  for (; d < length; d++) s0 += x[a + d] * x[b + d];
-  return s0 + s1 + s2 + s3;
 }
