@@ -5,6 +5,7 @@
  */
 import { type Band, eachCandidate, makeClusters } from "./lsh.ts";
 import { estimateJaccard, type MinHashConfig, makeMinHasher, wordsPerValue } from "./minHash.ts";
+import { hashKey } from "./shingles.ts";
 
 /** A document that is dropped; documents are numbered in the order in which they were added. */
 export interface Duplicate {
@@ -24,7 +25,7 @@ export interface DuplicateFinder {
   add(text: string, language: string): number;
   /**
    * The documents to drop, in order.
-   * @param verify candidates count as duplicates if this holds, too: e.g. the exact similarity of their shingles
+   * @param verify candidates count as duplicates if this holds, too: e.g. the {@link jaccard} similarity of their shingles
    */
   find(verify?: (earlier: number, later: number) => boolean): Duplicate[];
 }
@@ -102,11 +103,11 @@ export function makeDuplicateFinder(config: MinHashConfig): DuplicateFinder {
   };
 }
 
-/** Exact Jaccard similarity of two texts' sets of 64-bit hashes, as {@link Shingler.hashes} has them. */
+/** Jaccard similarity of two texts' sets of 64-bit hashes, as {@link Shingler.hashes} has them. */
 export function jaccard(a: Uint32Array, b: Uint32Array): number {
   const setOf = (hashes: Uint32Array) => {
-    const set = new Set<bigint>();
-    for (let i = 0; i < hashes.length; i += 2) set.add((BigInt(hashes[i + 1]) << 32n) | BigInt(hashes[i]));
+    const set = new Set<number>();
+    for (let i = 0; i < hashes.length; i += 2) set.add(hashKey(hashes[i], hashes[i + 1]));
     return set;
   };
   const [left, right] = [setOf(a), setOf(b)];

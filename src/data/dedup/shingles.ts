@@ -95,6 +95,9 @@ export function makeShingler(n: number, hash: ShingleHash, permutations: readonl
   };
 }
 
+/** 53 of a hash's 64 bits as one number: for sets of the hashes of a text or two, where big integers are slow. */
+export const hashKey = (low: number, high: number) => (high & 0x1fffff) * 2 ** 32 + low;
+
 /** xxHash64 of some bytes with seed 0, for single values. */
 export function xxh64(bytes: Uint8Array): bigint {
   const memory = new WebAssembly.Memory({ initial: Math.ceil((bytes.length + 1) / 65536) });

@@ -14,8 +14,8 @@ const digits = (n: number, width: number) => String(n).padStart(width, "0");
 const fileOf = (folder: string, band: number, rank: number) =>
   join(folder, `bucket_${digits(band, 3)}`, `${digits(rank, 5)}.minhash.sig`);
 
-/** Documents whose records are held before they are written to the file of their band. */
-const BATCH = 4096;
+/** 32-bit words of records that are held before they are written to the files of their bands. */
+const HELD = 2 ** 20;
 
 export interface SignatureWriter {
   /** @returns undefined, or for a text without a signature the key of {@link MinHasher.sign}. */
@@ -30,10 +30,11 @@ export function writeSignatures(folder: string, rank: number, config: MinHashCon
   const signature = new Uint32Array(hasher.length);
   const values = config.rows * wordsPerValue(config.hash);
   const record = values + 1;
+  const batch = Math.max(1, Math.floor(HELD / (config.bands * record))); // documents
   const bands = Array.from({ length: config.bands }, (_, band) => {
     mkdirSync(join(folder, `bucket_${digits(band, 3)}`), { recursive: true });
     const path = fileOf(folder, band, rank);
-    return { path, file: openSync(`${path}.partial`, "w+"), records: new Uint32Array(BATCH * record) };
+    return { path, file: openSync(`${path}.partial`, "w+"), records: new Uint32Array(batch * record) };
   });
   let [document, held] = [0, 0];
   const flush = () => {
@@ -48,7 +49,7 @@ export function writeSignatures(folder: string, rank: number, config: MinHashCon
           records.set(signature.subarray(band * values, (band + 1) * values), held * record);
           records[held * record + values] = document;
         });
-        if (++held === BATCH) flush();
+        if (++held === batch) flush();
       }
       document++;
       return key;

@@ -4,7 +4,7 @@
  * apart, at least blocks - k blocks are equal: each choice of so many blocks is a table.
  */
 import { makeClusters } from "./lsh.ts";
-import { makeShingler } from "./shingles.ts";
+import { hashKey, makeShingler } from "./shingles.ts";
 
 export interface SimHashConfig {
   /** Words in a shingle. */
@@ -52,7 +52,7 @@ function distinct(hashes: Uint32Array): Uint32Array {
   let size = 0;
   const out = new Uint32Array(hashes.length);
   for (let i = 0; i < hashes.length; i += 2) {
-    const key = (hashes[i + 1] & 0x1fffff) * 2 ** 32 + hashes[i]; // 53 of 64 bits
+    const key = hashKey(hashes[i], hashes[i + 1]);
     if (seen.has(key)) continue;
     seen.add(key);
     out[size++] = hashes[i];

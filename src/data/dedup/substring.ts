@@ -137,7 +137,7 @@ export function unitsOf<T extends Interval>(
     }
   };
   boundary();
-  for (const [piece] of text.matchAll(changes ? INDIVISIBLE : /[\s\S]/gu)) {
+  for (const piece of changes ? (text.match(INDIVISIBLE) ?? []) : text) {
     unit += piece.length;
     byte += Buffer.byteLength(changes ? normalized(piece) : piece);
     boundary();

@@ -171,10 +171,11 @@ describe("signature files", () => {
     expect(readdirSync(join(other, "bucket_000"))).toEqual(["00003.minhash.sig", "00004.minhash.sig"]); // nothing partial is left
   });
 
-  test("that were cut off are refused (bad input 39)", () => {
-    truncateSync(join(folder, "bucket_002", "00001.minhash.sig"), 100);
-    expect(() => findInFiles(folder, DATATROVE)).toThrow(
-      /bucket_002.00001.minhash.sig: has 100 bytes, expected a multiple of 68/,
-    );
+  test("that were cut off are refused, at a record or inside one (bad input 39)", () => {
+    const path = join(folder, "bucket_002", "00001.minhash.sig");
+    truncateSync(path, 680);
+    expect(() => findInFiles(folder, DATATROVE)).toThrow(/bucket 2 has \d+,10 records/);
+    truncateSync(path, 100);
+    expect(() => findInFiles(folder, DATATROVE)).toThrow(/00001.minhash.sig: has 100 bytes, expected a multiple of 68/);
   });
 });

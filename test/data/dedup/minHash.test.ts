@@ -13,7 +13,7 @@ import { numpyRandom } from "../../../src/data/dedup/numpyRandom.ts";
 import { sha1First64 } from "../../../src/data/dedup/sha1.ts";
 import { makeShingler, xxh64 } from "../../../src/data/dedup/shingles.ts";
 import { simplifyText, wordsOf } from "../../../src/data/dedup/simplifyText.ts";
-import { golden, longText, longTexts, records, sha256, vectors } from "./fixtures.ts";
+import { golden, longText, longTexts, recordsIn, sha256, vectors } from "./fixtures.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const WORDS = "the quick brown fox jumps over the lazy dog";
@@ -82,7 +82,7 @@ describe("simplified text", () => {
   });
 
   test("of every article of the Universal Declaration and every long text is datatrove's", () => {
-    const articles = records.filter(({ kind }) => kind === "article");
+    const articles = recordsIn("records.jsonl.br").filter(({ kind }) => kind === "article");
     const digests = Object.keys(golden.simplifyArticles).map((language) => {
       const texts = articles.flatMap(({ text }) => Object.entries(text).filter(([key]) => key === language));
       return [language, sha256(texts.map(([, text]) => simplifyText(text)).join("\n"))];
