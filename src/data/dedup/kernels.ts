@@ -1,6 +1,6 @@
 /**
- * @file The two inner loops of MinHash in WebAssembly, assembled here instruction by instruction, because JavaScript has
- * no fast arithmetic in 64 bits: xxHash64 of many short strings, and the minimum of (a x + b) mod (2^61 - 1) over all
+ * @file The inner loops of MinHash in WebAssembly, assembled here instruction by instruction, because JavaScript has no
+ * fast arithmetic in 64 bits: hashes of many short strings, and the minimum of (a x + b) mod (2^61 - 1) over all
  * hashes x for each permutation (a, b). hashes.ts and minHash.ts give them memory and names.
  */
 import {
@@ -23,6 +23,7 @@ import {
   u,
   when,
 } from "../../util/wasm.ts";
+import { sha1 } from "./sha1.ts";
 
 const atMost32 = op(0x4d); // i32.le_u
 const [add, sub, mul, and, xor, shr, rotl, below] = [0x7c, 0x7d, 0x7e, 0x83, 0x85, 0x88, 0x89, 0x54].map((code) =>
@@ -86,17 +87,22 @@ function xxh64(): Code {
 }
 
 /**
- * hashShingles(bytes, starts, count, words, out): out[i] = xxh64 of the bytes from word i to the end of word
- * i + words - 1. Word i begins at starts[i]; one space is between words, so it ends at starts[i + 1] - 1.
+ * The loop over shingles (bytes, starts, count, words, out, scratch): out[i] = the hash of the bytes from word i to the
+ * end of word i + words - 1. Word i begins at starts[i]; one space is between words, so it ends at starts[i + 1] - 1.
+ * `hash` takes an address and a length.
  */
-function hashShingles(): Code {
-  const [bytes, starts, count, words, out, end, from] = [0, 1, 2, 3, 4, 5, 6];
+function eachShingle(hash: (scratch: number) => Code): Code {
+  const [bytes, starts, count, words, out, scratch, end, from] = [0, 1, 2, 3, 4, 5, 6, 7];
   const next = load32(add32(get(starts), mul32(get(words), i32(4))));
   return [
     ...set(end, add32(get(starts), mul32(get(count), i32(4)))),
     ...loop(below32(get(starts), get(end)), [
       ...set(from, load32(get(starts))),
-      ...store64(get(out), [...add32(get(bytes), get(from)), ...sub32(sub32(next, i32(1)), get(from)), ...call(0)]),
+      ...store64(get(out), [
+        ...add32(get(bytes), get(from)),
+        ...sub32(sub32(next, i32(1)), get(from)),
+        ...hash(scratch),
+      ]),
       ...step(starts, 4),
       ...step(out, 8),
     ]),
@@ -143,9 +149,13 @@ function minima(): Code {
   ];
 }
 
+type HashShingles = (bytes: number, starts: number, count: number, words: number, out: number, scratch: number) => void;
+
 export interface HashKernels {
   xxh64(at: number, length: number): bigint;
-  hashShingles(bytes: number, starts: number, count: number, words: number, out: number): void;
+  sha1(at: number, length: number, scratch: number): bigint;
+  xxh64Shingles: HashShingles;
+  sha1Shingles: HashShingles;
   minima(hashes: number, count: number, permutations: number, number: number, mask: bigint, out: number): void;
 }
 
@@ -155,9 +165,12 @@ let compiled: WebAssembly.Module | undefined;
 
 /** The kernels over `memory`; all addresses are byte offsets in it. */
 export function makeHashKernels(memory: WebAssembly.Memory): HashKernels {
+  const shingles = { parameters: ints(6), locals: ints(2) };
   compiled ??= assemble([
     { name: "xxh64", parameters: ints(2), result: I64, locals: [I32, ...longs(5)], body: xxh64() },
-    { name: "hashShingles", parameters: ints(5), locals: ints(2), body: hashShingles() },
+    sha1(),
+    { name: "xxh64Shingles", ...shingles, body: eachShingle(() => call(0)) },
+    { name: "sha1Shingles", ...shingles, body: eachShingle((scratch) => [...get(scratch), ...call(1)]) },
     {
       name: "minima",
       parameters: [...ints(4), I64, I32],

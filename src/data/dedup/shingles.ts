@@ -3,7 +3,7 @@
  * them, hashed as datatrove hashes them. The work happens in one WebAssembly memory that grows to the longest text.
  */
 import { LANES, makeHashKernels } from "./kernels.ts";
-import { sha1First64 } from "./sha1.ts";
+import { SCRATCH } from "./sha1.ts";
 import { type WordRoom, writeEach, writeWords } from "./wordBytes.ts";
 
 /** `xxh64` and `sha1-64` as datatrove has them; `sha1-32`, the first 32 bits, is datasketch's. */
@@ -31,7 +31,7 @@ export interface Shingler {
 /** Shingles of `n` words. `permutations`: a and b in turn, each below 2^64. */
 export function makeShingler(n: number, hash: ShingleHash, permutations: readonly bigint[] = []): Shingler {
   const number = Math.ceil(permutations.length / 2 / LANES) * LANES; // the last ones unused
-  const [minimaAt, startsAt] = [16 * number, 24 * number];
+  const [minimaAt, scratchAt, startsAt] = [16 * number, 24 * number, 24 * number + SCRATCH];
   const memory = new WebAssembly.Memory({ initial: 1 });
   const kernels = makeHashKernels(memory);
   const grow = (bytes: number) => {
@@ -56,15 +56,11 @@ export function makeShingler(n: number, hash: ShingleHash, permutations: readonl
     const end = startsView(words + 1)[words];
     hashesAt = Math.ceil((bytesAt + end) / 8) * 8;
     grow(hashesAt + 8 * count);
-    if (hash === "xxh64") kernels.hashShingles(bytesAt, startsAt, count, n, hashesAt);
-    else {
-      const starts = startsView(words + 1);
-      const bytes = bytesView(0, end);
+    const each = hash === "xxh64" ? kernels.xxh64Shingles : kernels.sha1Shingles;
+    each(bytesAt, startsAt, count, n, hashesAt, scratchAt);
+    if (hash === "sha1-32") {
       const out = new Uint32Array(memory.buffer, hashesAt, 2 * count);
-      for (let i = 0; i < count; i++) {
-        sha1First64(bytes, starts[i], starts[i + n] - 1, out, 2 * i);
-        if (hash === "sha1-32") out[2 * i + 1] = 0;
-      }
+      for (let i = 0; i < count; i++) out[2 * i + 1] = 0;
     }
   };
   return {
