@@ -47,14 +47,9 @@ export function predictLabels(
 
 /** The mean of the rows of all features, [dim]; null when there is none. */
 function textVector(model: FastTextModel, text: string, maxBytes: number): Float32Array | null {
-  const { dim, wordNgrams, maxn, bucket, words, endOfLine, input } = model;
-  const sum = new Float32Array(dim); // added up in float32, in fastText's order
-  let rows = 0;
-  const add = (row: number) => {
-    for (let i = 0, at = row * dim; i < dim; i++) sum[i] += input[at + i];
-    rows++;
-  };
-  const addHashed = (hash: number) => add(words.count + (hash % bucket));
+  const { wordNgrams, maxn, bucket, words, endOfLine } = model;
+  const rows: number[] = [];
+  const addHashed = (hash: number) => void rows.push(words.count + (hash % bucket));
 
   // "<" before the word and ">" after it are written over the white space around it.
   const buffer = new Uint8Array(Math.min(3 * text.length, maxBytes) + 2);
@@ -69,15 +64,30 @@ function textVector(model: FastTextModel, text: string, maxBytes: number): Float
     if (at - from === END_OF_LINE.length && startsWith(buffer, from, at, END_OF_LINE)) continue;
     hashes.push(hash);
     const word = findWord(words, buffer, from, at, hash);
-    if (word >= 0) add(word);
+    if (word >= 0) rows.push(word);
     if (maxn > 0) addSubwords(model, buffer, from - 1, at + 1, addHashed);
   }
   hashes.push(END_OF_LINE.reduce(fnv, FNV_START));
-  if (endOfLine >= 0) add(endOfLine);
-  if (wordNgrams > 1) addWordNgrams(hashes, wordNgrams, bucket, (row) => add(words.count + row));
-  if (rows === 0) return null;
-  const scale = Math.fround(1 / rows);
-  return sum.map((x) => x * scale);
+  if (endOfLine >= 0) rows.push(endOfLine);
+  if (wordNgrams > 1) addWordNgrams(hashes, wordNgrams, bucket, (row) => rows.push(words.count + row));
+  return rows.length === 0 ? null : meanOfRows(model, rows);
+}
+
+/** Four rows at a time, for one write of the sum instead of four: this is where the time goes. */
+function meanOfRows({ dim, input }: FastTextModel, rows: readonly number[]): Float32Array {
+  const sum = new Float64Array(dim);
+  const whole = rows.length - (rows.length % 4);
+  for (let r = 0; r < whole; r += 4) {
+    const a = rows[r] * dim;
+    const b = rows[r + 1] * dim;
+    const c = rows[r + 2] * dim;
+    const d = rows[r + 3] * dim;
+    for (let i = 0; i < dim; i++) sum[i] += input[a + i] + input[b + i] + (input[c + i] + input[d + i]);
+  }
+  for (let r = whole; r < rows.length; r++) {
+    for (let i = 0, at = rows[r] * dim; i < dim; i++) sum[i] += input[at + i];
+  }
+  return Float32Array.from(sum, (x) => x / rows.length);
 }
 
 /** fastText splits words at these bytes only: no-break spaces and the like are letters to it. */

@@ -100,7 +100,7 @@ class ArpaReader {
   private readNgram(line: string): void {
     const table = this.tables[this.tables.length - 1];
     const { order, logProbs, backoffs } = table;
-    const fields = line.split(/[\t ]+/);
+    const fields = fieldsOf(line, order);
     const highest = order === this.counts.length;
     if (fields.length !== order + 1 && fields.length !== order + 2) {
       const found = line.trim() === "" ? "the section ends" : quote(line);
@@ -170,11 +170,19 @@ class ArpaReader {
   }
 }
 
+/** Probability, words and back-off: between tabs as every program writes them (quick), or any white space between words. */
+function fieldsOf(line: string, order: number): string[] {
+  const [logProb, words, ...backoff] = line.split("\t");
+  const split = words?.split(" ");
+  if (split?.length === order && !split.includes("")) return [logProb, ...split, ...backoff];
+  return line.split(/[\t ]+/);
+}
+
 const quote = (text: string) => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
 
 const CHUNK_CHARACTERS = 1 << 16;
 
-/** The text of the ARPA file, in pieces. Numbers are the shortest that give the same float back, as KenLM's are. */
+/** The text of the ARPA file, in pieces. Numbers are short and give the same float back, as KenLM's do. */
 export function* writeArpa({ order, vocabulary, levels }: NgramModel): Generator<string> {
   const unwritable = vocabulary.find((word) => word === "" || /[\s\0]/u.test(word));
   if (unwritable !== undefined) {
@@ -210,10 +218,10 @@ function* ngramsOf(levels: NgramModel["levels"], k: number): Generator<[number, 
   }
 }
 
-/** Shortest decimal of a float32. */
+/** A short decimal that reads back as the same float32; one to nine places are enough but for the smallest numbers. */
 function shortest(x: number): string {
-  for (let digits = 6; digits < 9; digits++) {
-    const rounded = Number(x.toPrecision(digits));
+  for (const scale of [1e6, 1e7, 1e8, 1e9]) {
+    const rounded = Math.round(x * scale) / scale;
     if (Math.fround(rounded) === x) return String(rounded);
   }
   return String(Number(x.toPrecision(9)));
