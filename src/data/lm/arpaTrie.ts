@@ -74,7 +74,7 @@ export function buildTrie(tables: readonly NgramTable[], vocabularySize: number,
 
 /** The table in suffix order; the same n-gram twice is refused. */
 function sortTable({ order, words, logProbs, firstLine }: NgramTable, range: number, refuse: Refuse): SortedTable {
-  const items = Uint32Array.from({ length: logProbs.length }, (_, row) => row);
+  const items = new Uint32Array(logProbs.length).map((_, row) => row);
   const rows = radixSort(items, order, range, (row, back) => words[(row + 1) * order - 1 - back]);
   const out = new Int32Array(rows.length * order);
   for (let i = 0; i < rows.length; i++) {
@@ -83,32 +83,41 @@ function sortTable({ order, words, logProbs, firstLine }: NgramTable, range: num
       throw refuse(firstLine + rows[i], `a ${order}-gram a second time`, "each n-gram once");
     }
   }
-  return { rows: Int32Array.from(rows), words: out };
+  return { rows: new Int32Array(rows), words: out };
 }
 
 /** `shorter` (n-grams of k tokens) and the last k tokens of each of `longer` that it lacks. */
 function withSuffixes(shorter: SortedTable, longer: SortedTable, k: number): SortedTable {
-  const rows: number[] = [];
-  const words: number[] = [];
-  let next = 0; // of shorter
-  const take = () => {
-    rows.push(shorter.rows[next]);
-    for (let i = 0; i < k; i++) words.push(shorter.words[next * k + i]);
-    next++;
-  };
-  let added = 0;
+  // Where in `longer` a suffix begins that is missing, and how many of `shorter` come before it.
+  const missing: { at: number; before: number }[] = [];
+  let before = 0;
   for (let i = 0; i < longer.rows.length; i++) {
     const at = i * (k + 1) + 1;
     if (i > 0 && compare(longer.words, at, longer.words, at - k - 1, k) === 0) continue;
-    while (next < shorter.rows.length && compare(shorter.words, next * k, longer.words, at, k) < 0) take();
-    if (next < shorter.rows.length && compare(shorter.words, next * k, longer.words, at, k) === 0) continue;
-    rows.push(-1);
-    for (let j = 0; j < k; j++) words.push(longer.words[at + j]);
-    added++;
+    while (before < shorter.rows.length && compare(shorter.words, before * k, longer.words, at, k) < 0) before++;
+    const found = before < shorter.rows.length && compare(shorter.words, before * k, longer.words, at, k) === 0;
+    if (!found) missing.push({ at, before });
   }
-  if (added === 0) return shorter;
-  while (next < shorter.rows.length) take();
-  return { rows: Int32Array.from(rows), words: Int32Array.from(words) };
+  if (missing.length === 0) return shorter;
+
+  const rows = new Int32Array(shorter.rows.length + missing.length);
+  const words = new Int32Array(rows.length * k);
+  let from = 0; // of shorter
+  let to = 0;
+  const copyUntil = (end: number) => {
+    rows.set(shorter.rows.subarray(from, end), to);
+    words.set(shorter.words.subarray(from * k, end * k), to * k);
+    to += end - from;
+    from = end;
+  };
+  for (const suffix of missing) {
+    copyUntil(suffix.before);
+    rows[to] = -1;
+    words.set(longer.words.subarray(suffix.at, suffix.at + k), to * k);
+    to++;
+  }
+  copyUntil(shorter.rows.length);
+  return { rows, words };
 }
 
 /** Suffix order of k tokens: negative where the first come before. */
