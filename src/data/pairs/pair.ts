@@ -1,0 +1,78 @@
+/** @file A sentence pair, what could not be read as one, and the clean form of a side. */
+import { UserError } from "../../util/assert.ts";
+
+export interface SentencePair {
+  id: string;
+  source: string;
+  target: string;
+  sourceLanguage: string;
+  targetLanguage: string;
+  /** The similarity that the file itself states (CCAligned: LASER margin). */
+  givenScore?: number;
+}
+
+/** Something in a file that is no pair. */
+export interface Quarantine {
+  file: string;
+  /** From 1; of a TMX file the number of the translation unit. */
+  line: number;
+  /** Bytes from the start of the (decompressed) file. */
+  offset: number;
+  reason: string;
+  /** The first bytes of it as text, at most 80. */
+  head: string;
+}
+
+export type PairItem = { pair: SentencePair } | { quarantine: Quarantine };
+
+/** A file to read: `open` gives its bytes from the start, decompressed, each time it is called. */
+export interface PairFile {
+  /** For messages and ids. */
+  name: string;
+  open: () => AsyncIterable<Piece>;
+}
+
+/** What `readPieces` of the web reader gives: bytes in order, or something that could not be decompressed. */
+export type Piece =
+  | { bytes: Uint8Array; offset: number }
+  | { damage: { offset: number; reason: string; head: Uint8Array } };
+
+export interface Languages {
+  sourceLanguage: string;
+  targetLanguage: string;
+}
+
+/** One piece of text as a side: NFC, no control characters, white space as single spaces, none at the ends. */
+export function cleanSide(text: string): string {
+  // Printable ASCII without double spaces is nearly all of English.
+  if (/^(?:[!-~]+ )*[!-~]*$/.test(text)) return text;
+  return text
+    .normalize("NFC")
+    .replace(/[\p{Zs}\p{Zl}\p{Zp}\s]+/gu, " ")
+    .replace(/[\p{Cc}\uFEFF]/gu, "")
+    .replace(/\p{Cs}/gu, "\uFFFD")
+    .replace(/^ | $/g, "");
+}
+
+const HEAD = 80;
+
+/** The first bytes as text for people: at most 80 bytes, control characters shown as spaces. */
+export const headOf = (bytes: Uint8Array) =>
+  new TextDecoder()
+    .decode(bytes.subarray(0, HEAD))
+    .replace(/\p{Cc}/gu, " ")
+    .replace(/\uFFFD$/, "");
+
+export const decodeUtf8 = (() => {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  return (bytes: Uint8Array): string | null => {
+    try {
+      return decoder.decode(bytes);
+    } catch {
+      return null;
+    }
+  };
+})();
+
+export const pairsError = (file: string, problem: string, remedy: string) =>
+  new UserError(`Parallel text: ${file} ${problem}; ${remedy}`);
