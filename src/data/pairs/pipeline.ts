@@ -20,7 +20,7 @@ export interface PairsOptions {
   hardRules?: HardRuleOptions | false;
   opusFilter?: boolean;
   identify?: Identify;
-  similarity?: { scorer: PairScorer; cut: number };
+  similarity?: { scorer: PairScorer; cut: number }[];
   /** Pairs that are scored at once: the others that margins compare with. */
   blockSize?: number;
 }
@@ -65,9 +65,12 @@ export async function* pairsPipeline(options: PairsOptions): AsyncGenerator<Pair
 async function* decide(block: PairItem[], options: PairsOptions, counts: PairCounts): AsyncGenerator<PairOutcome> {
   const pairs = block.flatMap((item) => ("pair" in item ? [item.pair] : []));
   const whole = pairs.filter(({ source, target }) => source !== "" && target !== "");
-  const { scorer, cut } = options.similarity ?? {};
-  const scores = scorer && whole.length > 0 ? await scorer.score(whole) : null;
-  const scoreOf = new Map(whole.map((pair, i) => [pair, scores?.[i]]));
+  const scored = new Map<SentencePair, Measure[]>(whole.map((pair) => [pair, []]));
+  for (const { scorer, cut } of whole.length > 0 ? (options.similarity ?? []) : []) {
+    const scores = await scorer.score(whole);
+    for (const [i, pair] of whole.entries())
+      scored.get(pair)!.push(atLeast(scorer.name, Number.isFinite(scores[i]) ? scores[i] : 0, cut));
+  }
   for (const item of block) {
     if ("quarantine" in item) {
       counts.quarantined++;
@@ -75,9 +78,7 @@ async function* decide(block: PairItem[], options: PairsOptions, counts: PairCou
       continue;
     }
     const { pair } = item;
-    const measures = measurePair(pair, options);
-    const score = scoreOf.get(pair);
-    if (score !== undefined) measures.push(atLeast(scorer!.name, Number.isFinite(score) ? score : 0, cut!));
+    const measures = [...measurePair(pair, options), ...(scored.get(pair) ?? [])];
     const failed = measures.find((measure) => !passes(measure));
     const reason = failed ? failed.rule.replace(/^pair\./, "") : null;
     if (reason === null) counts.kept++;
@@ -91,7 +92,7 @@ async function* decide(block: PairItem[], options: PairsOptions, counts: PairCou
 
 /** Every rule's measure of one pair, in the order that reasons are given in; an empty side has no others. */
 export function measurePair(pair: SentencePair, options: Omit<PairsOptions, "items">): Measure[] {
-  const { identify } = options;
+  const identify = options.identify && remembered(options.identify);
   const measures = pairRules(pair, identify);
   if (margin(measures[0]) < 0) return measures;
   if (options.heuristics !== false) measures.push(...heuristics(pair, options.heuristics));
@@ -102,4 +103,14 @@ export function measurePair(pair: SentencePair, options: Omit<PairsOptions, "ite
   if (options.opusFilter !== false) measures.push(...opusFilter(pair));
   if (pair.givenScore !== undefined) measures.push(atLeast("ccaligned.laserMargin", pair.givenScore, MARGIN_CUT));
   return measures;
+}
+
+/** Two sets of rules ask for the same side. */
+function remembered(identify: Identify): Identify {
+  const known = new Map<string, ReturnType<Identify>>();
+  return (text) => {
+    const found = known.get(text) ?? identify(text);
+    known.set(text, found);
+    return found;
+  };
 }

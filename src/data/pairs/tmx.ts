@@ -12,7 +12,7 @@ export interface TmxOptions extends Languages {
 
 const MAX_UNIT_BYTES = 1 << 20;
 /** What may stand between units, or hide a unit's end. */
-const MARK = /<!--|<!\[CDATA\[|<tu(?=[\s>/])|<\/tu\s*>/g;
+const MARK = /<!--|<!\[CDATA\[|<\?|<tu(?=[\s>/])|<\/tu\s*>/g;
 const LONGEST_MARK = 64;
 
 export async function* readTmx(options: TmxOptions): AsyncGenerator<PairItem> {
@@ -61,6 +61,7 @@ export async function* readTmx(options: TmxOptions): AsyncGenerator<PairItem> {
       at = mark.index + mark[0].length;
       if (mark[0] === "<!--") hidden = "-->";
       else if (mark[0] === "<![CDATA[") hidden = "]]>";
+      else if (mark[0] === "<?") hidden = "?>";
       else if (mark[0] === "<tu") {
         if (unit >= 0) yield quarantine(base + unit, "a <tu> inside a <tu>", text.slice(unit, unit + 80));
         number++;

@@ -1,9 +1,11 @@
 /** @file The hard rules against what bicleaner-hardrules itself answers, and OpusFilter's scores against OpusFilter's. */
 import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hardRules } from "../../../src/data/pairs/hardRules.ts";
 import { opusFilter } from "../../../src/data/pairs/opusFilter.ts";
 import type { SentencePair } from "../../../src/data/pairs/pair.ts";
+import { repeatedInCharacters, repeatedInWords } from "../../../src/data/pairs/repeats.ts";
 import { type Measure, passes } from "../../../src/data/rules/measure.ts";
 
 const fixture = (name: string) => JSON.parse(readFileSync(`test/fixtures/data/${name}.json`, "utf8"));
@@ -71,6 +73,38 @@ describe("hard rules", () => {
       "no_number_inconsistencies",
       "no_script_inconsistencies(right)",
     ]);
+  });
+});
+
+describe("repeats", () => {
+  it("are found exactly where the obvious search finds one, for any text", () => {
+    const text = fc
+      .array(fc.constantFrom("a", "b", "ab", " ", " ", "-", "c"), { maxLength: 24 })
+      .map((parts) => parts.join(""));
+    fc.assert(
+      fc.property(text, (given) => {
+        const characters = [...given];
+        const obvious = characters.some((_, from) =>
+          characters.some((_, size) => {
+            const unit = characters.slice(from, from + size);
+            const next = characters.slice(from + size, from + 2 * size);
+            return size >= 3 && unit[0] !== unit[1] && unit.join() === next.join();
+          }),
+        );
+        expect(repeatedInCharacters(given, 3) > 0).toBe(obvious);
+        const words = given.split("-").some((run) => {
+          const all = run.trim().split(/ +/);
+          return all.some((_, from) =>
+            all.some((_, size) => {
+              const unit = all.slice(from, from + size).join(" ");
+              return unit.length >= 4 && unit === all.slice(from + size, from + 2 * size).join(" ");
+            }),
+          );
+        });
+        expect(repeatedInWords(given, 4) > 0, given).toBe(words);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { heuristics } from "../../../src/data/pairs/heuristics.ts";
+import { lengthScorer } from "../../../src/data/pairs/lengths.ts";
 import type { PairItem, SentencePair } from "../../../src/data/pairs/pair.ts";
 import type { Identify } from "../../../src/data/pairs/pairRules.ts";
 import { type PairOutcome, type PairsOptions, pairsPipeline } from "../../../src/data/pairs/pipeline.ts";
@@ -70,7 +71,7 @@ describe("a pair's reason", () => {
       name: "similarity.test",
       score: async (pairs: readonly SentencePair[]) => Float64Array.from(pairs, () => Number.NaN),
     };
-    expect(await reasonOf(makePair(EN, DE), { similarity: { scorer, cut: 0.5 } })).toBe("similarity.test"); // NaN is 0
+    expect(await reasonOf(makePair(EN, DE), { similarity: [{ scorer, cut: 0.5 }] })).toBe("similarity.test"); // NaN is 0
     expect(await reasonOf({ ...makePair(EN, DE), givenScore: 1.03 })).toBe("ccaligned.laserMargin");
     expect(await reasonOf({ ...makePair(EN, DE), givenScore: 1.04 })).toBe(null);
   });
@@ -94,7 +95,10 @@ describe("the pipeline", () => {
         const { outcomes, counts } = await run(items as PairItem[], {
           blockSize,
           identify,
-          similarity: { scorer, cut: 3 },
+          similarity: [
+            { scorer, cut: 3 },
+            { scorer: lengthScorer([]), cut: -9 },
+          ],
         });
         expect(outcomes.length).toBe(items.length);
         expect(counts.kept + counts.dropped + counts.quarantined).toBe(items.length);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { loadCorpus } from "../../../src/data/corpus.ts";
 import { cosineScorer, marginOf, marginScorer, nearest, ratioMargin } from "../../../src/data/pairs/embeddings.ts";
 import { type Ibm1, trainIbm1 } from "../../../src/data/pairs/ibm1.ts";
+import { lengthScorer } from "../../../src/data/pairs/lengths.ts";
 import { ibm1MarginScorer, ibm1Scorer } from "../../../src/data/pairs/lexicalScore.ts";
 import type { SentencePair } from "../../../src/data/pairs/pair.ts";
 import { calibrate, quantile } from "../../../src/data/pairs/scorer.ts";
@@ -181,6 +182,29 @@ describe("IBM Model 1", () => {
     expect(scores[3]).toBeGreaterThan(scores[1]);
     expect((await ibm1MarginScorer(model, { seed: 1 }).score(odd.slice(0, 1))).every(Number.isFinite)).toBe(true);
     expect(trainIbm1([]).forward.logLikelihood.every((value) => value === 0)).toBe(true);
+  });
+});
+
+describe("lengths", () => {
+  it("are fitted by medians, and a cut target is far out, in either direction alike", async () => {
+    const pairs = [20, 40, 60, 80, 100].flatMap((n) =>
+      [-2, -1, 0, 1, 2].map((d) =>
+        makePair("s".repeat(n - 1), "t".repeat(Math.round(n * 1.5 + (d * Math.sqrt(n)) / 2) - 1)),
+      ),
+    );
+    const scorer = lengthScorer([...pairs, makePair("s", "t".repeat(999))]);
+    expect(scorer.ratio).toBeCloseTo(1.5, 1);
+    expect(scorer.deviation).toBeGreaterThan(0.4);
+    expect(scorer.deviation).toBeLessThan(1.2);
+    const scores = await scorer.score([
+      makePair("s".repeat(59), "t".repeat(89)),
+      makePair("s".repeat(59), "t".repeat(35)),
+      makePair("\u{1F600}".repeat(59), "t".repeat(89)), // code points
+    ]);
+    expect(scores[0]).toBeGreaterThan(-0.5);
+    expect(scores[1]).toBeLessThan(-5);
+    expect(scores[2]).toBe(scores[0]);
+    expect([...(await lengthScorer([]).score([makePair("", "")]))].every(Number.isFinite)).toBe(true);
   });
 });
 
