@@ -22,7 +22,7 @@ export function opusFilter(pair: SentencePair): Measure[] {
     ...side,
     words: isUnspaced(side.language) ? wordsOf(side.text, side.language) : splitWhite(side.text),
   }));
-  const [a, b] = sides.map(({ text }) => [...text.slice(0, 2 * COMPARED)].slice(0, COMPARED));
+  const [a, b] = sides.map(({ text }) => codesOf(text));
   const counts = sides.map(({ words }) => words.length);
   const perSide = sides.flatMap(({ name, text, words, language }) => {
     const lengths = words.map(codePoints);
@@ -63,7 +63,19 @@ const mean = (values: number[]) =>
   );
 
 /** Digits without zeros (ASCII only, as there). */
-const numerals = (text: string) => text.match(/[1-9]/g) ?? [];
+const numerals = (text: string) => Int32Array.from(text.match(/[1-9]/g) ?? [], Number);
+
+/** The first code points. */
+function codesOf(text: string): Int32Array {
+  const codes = new Int32Array(Math.min(text.length, COMPARED));
+  let size = 0;
+  for (let i = 0; i < text.length && size < COMPARED; i++) {
+    const code = text.codePointAt(i)!;
+    codes[size++] = code;
+    if (code > 0xffff) i++;
+  }
+  return codes.subarray(0, size);
+}
 
 /** Vázquez et al. 2019: -log(1 + difference of the counts + all but the first of each side). */
 export function terminalPunctuation(source: string, target: string): number {
@@ -71,7 +83,7 @@ export function terminalPunctuation(source: string, target: string): number {
   return 0 - Math.log(1 + Math.abs(s - t) + Math.max(0, s - 1) + Math.max(0, t - 1));
 }
 
-const similarity = (a: string[], b: string[]) =>
+const similarity = (a: Int32Array, b: Int32Array) =>
   a.length === 0 && b.length === 0 ? 1 : 1 - levenshtein(a, b) / Math.max(a.length, b.length);
 
 /** How often the first text of 3 to 101 characters that follows itself at least twice does so, spaces between or not. */

@@ -1,19 +1,19 @@
-/** @file Comparisons of two sequences, as Python's difflib and Levenshtein define them. */
+/** @file Comparisons of two sequences of numbers, as Python's difflib and Levenshtein define them. */
 
 /** Matched elements by Ratcliff and Obershelp, twice, of all: difflib.SequenceMatcher(None, a, b).ratio(). */
-export function matchingRatio(a: readonly string[], b: readonly string[]): number {
+export function matchingRatio(a: Int32Array, b: Int32Array): number {
   const all = a.length + b.length;
   return all === 0 ? 1 : (2 * matched(a, b, 0, a.length, 0, b.length)) / all;
 }
 
-function matched(a: readonly string[], b: readonly string[], a0: number, a1: number, b0: number, b1: number): number {
+function matched(a: Int32Array, b: Int32Array, a0: number, a1: number, b0: number, b1: number): number {
   const { i, j, size } = longestMatch(a, b, a0, a1, b0, b1);
   if (size === 0) return 0;
   return size + matched(a, b, a0, i, b0, j) + matched(a, b, i + size, a1, j + size, b1);
 }
 
 /** The longest block that both have; of equally long ones the first in `a`, then the first in `b`. */
-function longestMatch(a: readonly string[], b: readonly string[], a0: number, a1: number, b0: number, b1: number) {
+function longestMatch(a: Int32Array, b: Int32Array, a0: number, a1: number, b0: number, b1: number) {
   let best = { i: a0, j: b0, size: 0 };
   let before = new Int32Array(b1 - b0 + 1); // lengths of blocks that end at b[j - 1]
   let here = new Int32Array(b1 - b0 + 1);
@@ -28,11 +28,11 @@ function longestMatch(a: readonly string[], b: readonly string[], a0: number, a1
   return best;
 }
 
-export const longestCommonSubstring = (a: readonly string[], b: readonly string[]) =>
+export const longestCommonSubstring = (a: Int32Array, b: Int32Array) =>
   longestMatch(a, b, 0, a.length, 0, b.length).size;
 
 /** Insertions, deletions and substitutions that make `b` of `a`. */
-export function levenshtein(a: readonly string[], b: readonly string[]): number {
+export function levenshtein(a: Int32Array, b: Int32Array): number {
   let before = Int32Array.from({ length: b.length + 1 }, (_, j) => j);
   let here = new Int32Array(b.length + 1);
   for (let i = 0; i < a.length; i++) {

@@ -224,5 +224,28 @@ it("a clean side is NFC, with single spaces and without control characters", () 
   expect(cleanSide(" e\u0301\u0000\u0007 x\u00a0\u3000\ty \r\n")).toBe("é x y");
   expect(cleanSide("\ud800a")).toBe("\uFFFDa");
   expect(cleanSide("می\u200cخواهم")).toBe("می\u200cخواهم"); // the joiner is spelling
-  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => cleanSide(cleanSide(text)) === cleanSide(text)));
+  expect(cleanSide("a \u0007 b")).toBe("a b");
+  const some = fc.constantFrom(
+    "a",
+    " ",
+    "\t",
+    "é",
+    "e\u0301",
+    "字",
+    "\u3000",
+    "\u2028",
+    "\u0085",
+    "\u{1F600}",
+    "\ud800",
+    "\u200c",
+    "\uFEFF",
+  );
+  fc.assert(
+    fc.property(fc.array(some), (parts) => {
+      const clean = cleanSide(parts.join(""));
+      expect(cleanSide(clean)).toBe(clean);
+      expect(clean).toBe(clean.normalize("NFC").trim());
+      expect(clean).not.toMatch(/ {2}|[^\P{Z} ]|\p{Cc}|\p{Cs}|\uFEFF/u);
+    }),
+  );
 });
