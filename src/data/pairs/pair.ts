@@ -1,4 +1,5 @@
 /** @file A sentence pair, what could not be read as one, and the clean form of a side. */
+import { isUtf8 } from "node:buffer";
 import { UserError } from "../../util/assert.ts";
 
 export interface SentencePair {
@@ -80,16 +81,9 @@ export const headOf = (bytes: Uint8Array) =>
     .replace(/\p{Cc}/gu, " ")
     .replace(/\uFFFD$/, "");
 
-export const decodeUtf8 = (() => {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  return (bytes: Uint8Array): string | null => {
-    try {
-      return decoder.decode(bytes);
-    } catch {
-      return null;
-    }
-  };
-})();
+/** The text of these bytes, or null where they are not UTF-8. */
+export const decodeUtf8 = (bytes: Uint8Array): string | null =>
+  isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8") : null;
 
 export const pairsError = (file: string, problem: string, remedy: string) =>
   new UserError(`Parallel text: ${file} ${problem}; ${remedy}`);

@@ -3,7 +3,7 @@
  * quarantined, for a tab inside a field moves all that follows it.
  */
 import { readLines } from "./lines.ts";
-import { cleanSide, type Languages, type PairFile, type PairItem } from "./pair.ts";
+import { cleanSide, headOf, type Languages, type PairFile, type PairItem } from "./pair.ts";
 
 export interface TsvLayout {
   columns: number;
@@ -39,15 +39,15 @@ export async function* readTsv(options: TsvOptions): AsyncGenerator<PairItem> {
       yield refuse(reason!, head!);
       continue;
     }
-    const shown = [...text.slice(0, 80)].slice(0, 80).join("");
+    const shown = () => headOf(Buffer.from(text.slice(0, 80)));
     const fields = text.split("\t");
     if (fields.length !== layout.columns) {
-      yield refuse(`${fields.length} columns, expected ${layout.columns}`, shown);
+      yield refuse(`${fields.length} columns, expected ${layout.columns}`, shown());
       continue;
     }
     const score = layout.score === undefined ? undefined : Number(fields[layout.score].trim() || Number.NaN);
     if (score !== undefined && !Number.isFinite(score)) {
-      yield refuse(`column ${layout.score! + 1} is not a number`, shown);
+      yield refuse(`column ${layout.score! + 1} is not a number`, shown());
       continue;
     }
     yield {

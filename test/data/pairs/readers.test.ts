@@ -113,7 +113,7 @@ describe("TSV", () => {
     ]);
     expect(refused(items)).toEqual([
       { file: "f", line: 2, offset: 9, reason: "1 columns, expected 2", head: "short" },
-      { file: "f", line: 3, offset: 15, reason: "3 columns, expected 2", head: "two\ttabs\there" },
+      { file: "f", line: 3, offset: 15, reason: "3 columns, expected 2", head: "two tabs here" },
       { file: "f", line: 4, offset: 29, reason: "1 columns, expected 2", head: "" },
     ]);
   });
