@@ -136,11 +136,11 @@ function badEncoding({ text, language }: Side): number {
   return tilde + (OWN_CIRCUMFLEX.has(primary(language)) ? 0 : text.split("Â").length - 1);
 }
 
-/** Every word that has letters is as Python's istitle: capitals begin, and only begin, what is cased. */
+/** More than one word, and every one that has letters is as Python's istitle: capitals begin, and only begin, what is cased. */
 function isTitle(words: string[]): boolean {
   const cased = words.filter((word) => /[\p{Lu}\p{Ll}\p{Lt}]/u.test(word));
   const breaks = /[\p{Lu}\p{Ll}\p{Lt}][\p{Lu}\p{Lt}]|(?<![\p{Lu}\p{Ll}\p{Lt}])\p{Ll}/u;
-  return cased.length > 0 && cased.every((word) => !breaks.test(word));
+  return words.length > 1 && cased.length > 0 && cased.every((word) => !breaks.test(word));
 }
 
 /** Numbers of one side that the other has not. */

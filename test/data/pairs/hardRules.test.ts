@@ -65,6 +65,10 @@ describe("hard rules", () => {
     expect(all.every(({ value }) => Number.isFinite(value))).toBe(true);
   });
 
+  it("call one word no title, as the tool does", () => {
+    expect(failing(hardRules(makePair("Never", "Niemals")))).toEqual(["not_too_short(left)", "not_too_short(right)"]);
+  });
+
   it("find addresses, other numbers and mixed scripts when asked", () => {
     const also = ["no_urls", "no_number_inconsistencies", "no_script_inconsistencies"] as const;
     const pair = makePair("see www.example.org for 12 things", "siehe dort für 13 Dinge мit");
