@@ -1,0 +1,214 @@
+/**
+ * @file The bytes of a file, decompressed piece by piece in bounded memory. What is damaged is told and passed over: gzip
+ * goes on at the next member, as WARC files have one for each record.
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { createInflateRaw, inflateRawSync, constants as zlib } from "node:zlib";
+import { Decompress } from "fzstd";
+
+/** Something that cannot be read. Offsets are of the file as it is, compressed or not. */
+export interface Damage {
+  offset: number;
+  reason: string;
+  /** The first bytes of it, at most 80. */
+  head: Uint8Array;
+}
+
+/** Bytes that follow the last ones, or damage, after which they do not. `offset`: where in the file they are from. */
+export type Piece = { bytes: Uint8Array; offset: number } | { damage: Damage };
+
+const PIECE = 1 << 20;
+/** Compressed bytes of a member that are decompressed at once; longer ones are streamed. */
+const WHOLE = 8 << 20;
+/** Output for each byte of input beyond which a member is taken for a bomb. */
+const MAX_RATIO = 1000;
+const HEAD = 80;
+
+/** The file at `path` from `offset` on (where a piece began); gzip, zstd, or plain, by its first bytes. */
+export async function* readPieces(path: string, offset = 0): AsyncGenerator<Piece> {
+  const file = openSync(path, "r");
+  try {
+    const magic = readAt(file, 0, 4);
+    if (magic[0] === 0x1f && magic[1] === 0x8b) yield* readGzip(file, offset);
+    else if (magic.readUInt32LE?.(0) === 0xfd2fb528) yield* readZstd(file);
+    else yield* readPlain(file, offset);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readAt(file: number, offset: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafe(length);
+  let read = 0;
+  while (read < length) {
+    const n = readSync(file, buffer, read, length - read, offset + read);
+    if (n === 0) break;
+    read += n;
+  }
+  return buffer.subarray(0, read);
+}
+
+function* readPlain(file: number, offset: number): Generator<Piece> {
+  for (let bytes = readAt(file, offset, PIECE); bytes.length > 0; bytes = readAt(file, offset, PIECE)) {
+    yield { bytes, offset };
+    offset += bytes.length;
+  }
+}
+
+function* readZstd(file: number): Generator<Piece> {
+  let out: Uint8Array[] = [];
+  const stream = new Decompress((bytes) => {
+    out.push(bytes);
+  });
+  let offset = 0;
+  for (let bytes = readAt(file, 0, PIECE); bytes.length > 0; bytes = readAt(file, offset, PIECE)) {
+    const last = bytes.length < PIECE;
+    try {
+      stream.push(bytes, last);
+    } catch (error) {
+      yield { damage: { offset, reason: `zstd: ${(error as Error).message}`, head: bytes.subarray(0, HEAD) } };
+      return;
+    }
+    for (const piece of out) yield { bytes: piece, offset };
+    out = [];
+    offset += bytes.length;
+  }
+}
+
+/** One member after the other; after a damaged one, from the next place that looks like the start of one. */
+async function* readGzip(file: number, offset: number): AsyncGenerator<Piece> {
+  for (;;) {
+    const start = readAt(file, offset, 1 << 16);
+    if (start.length === 0) return;
+    const header = gzipHeader(start);
+    if (header === null) {
+      if (!start.every((byte) => byte === 0))
+        yield { damage: damageAt(offset, "not the start of a gzip member", start) };
+      const next = findMember(file, offset + 1);
+      if (next === null) return;
+      offset = next;
+      continue;
+    }
+    const member = inflateAtOnce(file, offset, header);
+    if (member) {
+      yield { bytes: member.bytes, offset };
+      offset = member.end;
+      continue;
+    }
+    const end = yield* inflateStreamed(file, offset, header);
+    if (end !== null) {
+      offset = end;
+      continue;
+    }
+    const next = findMember(file, offset + 1);
+    if (next === null) return;
+    offset = next;
+  }
+}
+
+/** Bytes of a gzip header (RFC 1952, 2.3), or null where there is none. */
+function gzipHeader(bytes: Buffer): number | null {
+  if (bytes.length < 18 || bytes[0] !== 0x1f || bytes[1] !== 0x8b || bytes[2] !== 8 || bytes[3] & 0xe0) return null;
+  const flags = bytes[3];
+  let at = 10;
+  if (flags & 4) at += 2 + bytes.readUInt16LE(at);
+  for (const flag of [8, 16])
+    if (flags & flag) {
+      const zero = bytes.indexOf(0, at);
+      if (zero < 0) return null;
+      at = zero + 1;
+    }
+  if (flags & 2) at += 2;
+  return at < bytes.length ? at : null;
+}
+
+/** A member that is whole, small and right; null otherwise. */
+function inflateAtOnce(file: number, offset: number, header: number): { bytes: Buffer; end: number } | null {
+  for (let size = 1 << 16; size <= WHOLE; size *= 8) {
+    const window = readAt(file, offset + header, size);
+    try {
+      const options = { info: true, maxOutputLength: 4 * WHOLE } as object;
+      const result = inflateRawSync(window, options) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
+      const { buffer, engine } = result;
+      const trailer = readAt(file, offset + header + engine.bytesWritten, 8);
+      if (trailer.length < 8 || trailer.readUInt32LE(0) !== crc32(buffer)) return null;
+      return { bytes: buffer, end: offset + header + engine.bytesWritten + 8 };
+    } catch {
+      if (window.length < size) return null; // the file ends here
+    }
+  }
+  return null;
+}
+
+/** A member that is long or damaged, piece by piece; returns where the next begins, or null after damage. */
+async function* inflateStreamed(file: number, offset: number, header: number): AsyncGenerator<Piece, number | null> {
+  const inflate = createInflateRaw({ finishFlush: zlib.Z_SYNC_FLUSH });
+  let at = offset + header;
+  let made = 0;
+  let checksum = 0;
+  let reason: string | null = null;
+  let ended = false;
+  inflate.on("error", (error) => {
+    reason = `gzip: ${error.message}`;
+  });
+  inflate.on("end", () => {
+    ended = true;
+  });
+  const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+  while (!ended && reason === null) {
+    const input = readAt(file, at, PIECE);
+    at += input.length;
+    if (input.length === 0) inflate.end();
+    else await new Promise<void>((resolve) => inflate.write(input, () => resolve()));
+    await settled();
+    for (let bytes = inflate.read(); bytes !== null; bytes = inflate.read()) {
+      made += bytes.length;
+      checksum = crc32(bytes, checksum);
+      yield { bytes, offset };
+      await settled();
+    }
+    if (made > MAX_RATIO * (at - offset)) reason = `more than ${MAX_RATIO} bytes for each byte of gzip`;
+    if (input.length === 0) break;
+  }
+  const end = offset + header + inflate.bytesWritten;
+  inflate.destroy();
+  const trailer = readAt(file, end, 8);
+  if (reason === null && trailer.length < 8) reason = "the gzip member is cut off";
+  if (reason === null && trailer.readUInt32LE(0) !== checksum) reason = "the gzip member has another checksum";
+  if (reason === null) return end + 8;
+  yield { damage: damageAt(offset, reason, readAt(file, offset, HEAD)) };
+  return null;
+}
+
+/** Where the next gzip member may start. */
+function findMember(file: number, from: number): number | null {
+  for (let offset = from; ; ) {
+    const bytes = readAt(file, offset, PIECE);
+    for (
+      let at = bytes.indexOf("\x1f\x8b\x08", 0, "latin1");
+      at >= 0;
+      at = bytes.indexOf("\x1f\x8b\x08", at + 1, "latin1")
+    )
+      if (bytes.length - at < 18 || gzipHeader(bytes.subarray(at)) !== null) return offset + at;
+    if (bytes.length < PIECE) return null;
+    offset += bytes.length - 17; // one that is cut by the border is found whole
+  }
+}
+
+const damageAt = (offset: number, reason: string, bytes: Buffer): Damage => ({
+  offset,
+  reason,
+  head: Uint8Array.from(bytes.subarray(0, HEAD)),
+});
+
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, n) => {
+  for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
+  return n;
+});
+
+/** CRC-32 of RFC 1952 (node:zlib has it from Node 20.15 on only). */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let c = ~before;
+  for (let i = 0; i < bytes.length; i++) c = CRC_TABLE[(c ^ bytes[i]) & 0xff] ^ (c >>> 8);
+  return ~c >>> 0;
+}
