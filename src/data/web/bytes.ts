@@ -3,7 +3,8 @@
  * goes on at the next member, as WARC files have one for each record.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { createInflateRaw, inflateRawSync, constants as zlib } from "node:zlib";
+import { Readable } from "node:stream";
+import { createInflateRaw, inflateRawSync } from "node:zlib";
 import { Decompress } from "fzstd";
 
 /** Something that cannot be read. Offsets are of the file as it is, compressed or not. */
@@ -20,6 +21,7 @@ export type Piece = { bytes: Uint8Array; offset: number } | { damage: Damage };
 const PIECE = 1 << 20;
 /** Compressed bytes of a member that are decompressed at once; longer ones are streamed. */
 const WHOLE = 8 << 20;
+const HELD = 4 * WHOLE;
 /** Output for each byte of input beyond which a member is taken for a bomb. */
 const MAX_RATIO = 1000;
 const HEAD = 80;
@@ -30,7 +32,7 @@ export async function* readPieces(path: string, offset = 0): AsyncGenerator<Piec
   try {
     const magic = readAt(file, 0, 4);
     if (magic[0] === 0x1f && magic[1] === 0x8b) yield* readGzip(file, offset);
-    else if (magic.readUInt32LE?.(0) === 0xfd2fb528) yield* readZstd(file);
+    else if (magic.length === 4 && magic.readUInt32LE(0) === 0xfd2fb528) yield* readZstd(file);
     else yield* readPlain(file, offset);
   } finally {
     closeSync(file);
@@ -127,7 +129,7 @@ function inflateAtOnce(file: number, offset: number, header: number): { bytes: B
   for (let size = 1 << 16; size <= WHOLE; size *= 8) {
     const window = readAt(file, offset + header, size);
     try {
-      const options = { info: true, maxOutputLength: 4 * WHOLE } as object;
+      const options = { info: true, maxOutputLength: HELD } as object;
       const result = inflateRawSync(window, options) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
       const { buffer, engine } = result;
       const trailer = readAt(file, offset + header + engine.bytesWritten, 8);
@@ -140,41 +142,45 @@ function inflateAtOnce(file: number, offset: number, header: number): { bytes: B
   return null;
 }
 
-/** A member that is long or damaged, piece by piece; returns where the next begins, or null after damage. */
+/**
+ * A member that is long or damaged; returns where the next begins, or null after damage. What it holds is given out when
+ * the checksum has been seen, or when it is cut off, for then it is right as far as it goes; only of members of more
+ * than {@link HELD} bytes the beginning is given out before.
+ */
 async function* inflateStreamed(file: number, offset: number, header: number): AsyncGenerator<Piece, number | null> {
-  const inflate = createInflateRaw({ finishFlush: zlib.Z_SYNC_FLUSH });
-  let at = offset + header;
+  function* input() {
+    for (const piece of readPlain(file, offset + header)) if ("bytes" in piece) yield piece.bytes;
+  }
+  const inflate = createInflateRaw({ chunkSize: PIECE });
+  const source = Readable.from(input()).on("error", (error) => inflate.destroy(error));
+  source.pipe(inflate);
   let made = 0;
   let checksum = 0;
   let reason: string | null = null;
-  let ended = false;
-  inflate.on("error", (error) => {
-    reason = `gzip: ${error.message}`;
-  });
-  inflate.on("end", () => {
-    ended = true;
-  });
-  const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
-  while (!ended && reason === null) {
-    const input = readAt(file, at, PIECE);
-    at += input.length;
-    if (input.length === 0) inflate.end();
-    else await new Promise<void>((resolve) => inflate.write(input, () => resolve()));
-    await settled();
-    for (let bytes = inflate.read(); bytes !== null; bytes = inflate.read()) {
+  let held: Piece[] = [];
+  try {
+    for await (const bytes of inflate as AsyncIterable<Buffer>) {
       made += bytes.length;
       checksum = crc32(bytes, checksum);
-      yield { bytes, offset };
-      await settled();
+      held.push({ bytes, offset });
+      if (made > HELD) {
+        yield* held;
+        held = [];
+      }
+      if (made > PIECE && made > MAX_RATIO * inflate.bytesWritten) {
+        reason = `more than ${MAX_RATIO} bytes for each byte of gzip`;
+        break;
+      }
     }
-    if (made > MAX_RATIO * (at - offset)) reason = `more than ${MAX_RATIO} bytes for each byte of gzip`;
-    if (input.length === 0) break;
+  } catch (error) {
+    reason = `gzip: ${(error as Error).message}`;
   }
+  source.destroy();
   const end = offset + header + inflate.bytesWritten;
-  inflate.destroy();
   const trailer = readAt(file, end, 8);
   if (reason === null && trailer.length < 8) reason = "the gzip member is cut off";
   if (reason === null && trailer.readUInt32LE(0) !== checksum) reason = "the gzip member has another checksum";
+  if (reason === null || /cut off|unexpected end of file/.test(reason)) yield* held;
   if (reason === null) return end + 8;
   yield { damage: damageAt(offset, reason, readAt(file, offset, HEAD)) };
   return null;

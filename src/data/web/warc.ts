@@ -56,8 +56,8 @@ export async function* readWarc(
     head: Uint8Array.from(buffer.subarray(at, at + HEAD)),
   });
 
-  /** Whole records at the buffer's start; `end`: nothing follows. */
-  function* take(end: boolean): Generator<WarcRecord | Damage> {
+  /** Whole records at the buffer's start; `end`: nothing follows; `damaged`: nothing that follows can be read. */
+  function* take(end: boolean, damaged = false): Generator<WarcRecord | Damage> {
     for (;;) {
       if (skip > 0) {
         const n = Math.min(skip, buffer.length);
@@ -125,6 +125,10 @@ export async function* readWarc(
           if (buffer.length < after + maxBlock) return;
         }
         blockEnd = next < 0 ? buffer.length : trimNewlines(buffer, next);
+        if (damaged && next < 0) {
+          yield damage("the record is damaged");
+          return consume(buffer.length);
+        }
       }
       yield {
         offset: originOf(0),
@@ -142,7 +146,7 @@ export async function* readWarc(
 
   for await (const piece of pieces) {
     if ("damage" in piece) {
-      yield* take(true); // nothing can follow what is in the buffer
+      yield* take(true, true);
       buffer = Buffer.alloc(0);
       origins = [];
       skip = 0;
