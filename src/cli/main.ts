@@ -1,5 +1,5 @@
 /**
- * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`.
+ * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`, `data`.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
@@ -8,6 +8,7 @@ import { ENGINES, startEngine } from "../engine/engine.ts";
 import { writeReport } from "../report/html.ts";
 import { UserError } from "../util/assert.ts";
 import { addChatCommand } from "./chat.ts";
+import { addDataCommand } from "./data.ts";
 import { addGenerateCommand } from "./generate.ts";
 import { addModelCommand } from "./model.ts";
 import { main, parseAsync } from "./options.ts";
@@ -45,6 +46,7 @@ await main(async () => {
       console.log(`${cpus()[0]?.model ?? "unknown processor"} · ${availableParallelism()} threads · ${memory} GiB`);
       for (const name of engines.length > 0 ? engines : ENGINES) console.log(`engine ${name}: ${await works(name)}`);
     });
+  addDataCommand(program);
   addModelCommand(program);
   await parseAsync(program, process.argv);
 });

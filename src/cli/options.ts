@@ -16,8 +16,11 @@ export function parse<T extends object>(command: Command, argv: string[]): T {
 /** Parses and runs a command with subcommands; mistakes as in {@link parse}. */
 export async function parseAsync(command: Command, argv: string[]): Promise<void> {
   try {
-    for (const subcommand of command.commands) quiet(subcommand);
-    await quiet(command).parseAsync(argv);
+    const quietAll = (one: Command): Command => {
+      for (const subcommand of one.commands) quietAll(subcommand);
+      return quiet(one);
+    };
+    await quietAll(command).parseAsync(argv);
   } catch (error) {
     throw userError(error);
   }

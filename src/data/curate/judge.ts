@@ -1,0 +1,170 @@
+/**
+ * @file One document through the stages that need no other: address, content, language, rules on the text, perplexity, in
+ * the paper's order (section 3.1.1). All measures are kept.
+ */
+
+import { normalize } from "../../tokenizer/pretokenize.ts";
+import { type Identifier, languageMeasure, loadIdentifier, UNDETERMINED } from "../language/identify.ts";
+import type { Language } from "../languages.ts";
+import { readArpa } from "../lm/arpa.ts";
+import type { NgramModel } from "../lm/ngramModel.ts";
+import { documentPerplexity } from "../lm/perplexity.ts";
+import { type Blocklist, blocklist, findBlocked, makeBlocklist } from "../rules/blocklist.ts";
+import { type RuleDocument, readDocument } from "../rules/document.ts";
+import { fineWeb } from "../rules/fineWeb.ts";
+import { limitsOf } from "../rules/fineWeb2.ts";
+import { garbled } from "../rules/garbled.ts";
+import { gopherQuality } from "../rules/gopherQuality.ts";
+import { gopherRepetition } from "../rules/gopherRepetition.ts";
+import type { Measure } from "../rules/measure.ts";
+import { paper } from "../rules/paper.ts";
+import { codePoints } from "../rules/pythonText.ts";
+import { roots } from "../rules/roots.ts";
+import { stopWordsOf } from "../rules/stopWords.ts";
+import { readPieces } from "../web/bytes.ts";
+import { extractMainText } from "../web/extract.ts";
+import { decodePage } from "../web/http.ts";
+import { DEFAULT_URL_LISTS, makeUrlFilter, urlMeasures } from "../web/url.ts";
+import type { Item } from "./items.ts";
+import { decide, type LedgerLine, type StageMeasure } from "./ledger.ts";
+import { type Recipe, RULE_SETS } from "./recipe.ts";
+
+/** The stages of a document by itself, and then those that look at all documents. */
+export const LOCAL_STAGES = ["url", "extract", "language", ...RULE_SETS, "perplexity"] as const;
+export const STAGES = [...LOCAL_STAGES, "minHash", "substring"] as const;
+
+/** Code points of a text's beginning in the ledger. */
+const START = 120;
+
+/** The ledger's line, and the text of what is kept so far. */
+export interface Judged {
+  line: LedgerLine;
+  text: string | null;
+}
+
+export interface Judge {
+  judge(item: Item): Judged;
+  dispose(): void;
+}
+
+/** Loads what the recipe needs: the identifier's models, language models. */
+export async function makeJudge(recipe: Recipe): Promise<Judge> {
+  const identifier: Identifier = await loadIdentifier();
+  const { domains, urls, hardWords, softWords, subwords } = recipe.url;
+  const urlFilter = makeUrlFilter({
+    domains: [...DEFAULT_URL_LISTS.domains, ...domains],
+    urls: [...DEFAULT_URL_LISTS.urls, ...urls],
+    hardWords: [...DEFAULT_URL_LISTS.hardWords, ...hardWords],
+    softWords: [...DEFAULT_URL_LISTS.softWords, ...softWords],
+    subwords: [...DEFAULT_URL_LISTS.subwords, ...subwords],
+  });
+  const models = new Map<string, NgramModel>();
+  for (const [language, path] of Object.entries(recipe.perplexity.models))
+    models.set(language, await readArpa(bytesOf(path), path));
+  const blocklists = new Map<string, Blocklist>();
+  const wanted = new Set<string>(recipe.languages);
+  const sets = RULE_SETS.filter((set) => recipe.rules.sets.includes(set));
+
+  const listOf = (language: string) => {
+    const list = blocklists.get(language) ?? makeBlocklist(language);
+    blocklists.set(language, list);
+    return list;
+  };
+  const measureText = (set: (typeof RULE_SETS)[number], document: RuleDocument, language: Language): Measure[] => {
+    const limits = limitsOf(language);
+    switch (set) {
+      case "paper":
+        return paper(document);
+      case "gopherQuality":
+        return gopherQuality(document, limits.gopherQuality);
+      case "gopherRepetition":
+        return gopherRepetition(document, limits.gopherRepetition);
+      case "fineWeb":
+        return fineWeb(document, limits.fineWeb);
+      case "roots":
+        return roots(document, stopWordsOf(language), findBlocked(document.lower(), listOf(language)).length);
+      case "garbled":
+        return garbled(document);
+      case "blocklist":
+        return blocklist(document, listOf(language));
+    }
+  };
+
+  const judge = (item: Item): Judged => {
+    const { id, source, ordinal, offset, url, content } = item;
+    const measures: StageMeasure[] = [];
+    const line: LedgerLine = {
+      ...{ id, source, ordinal, offset, url, language: null, characters: 0 },
+      ...{ outcome: "kept", stage: null, reason: null, measures },
+    };
+    const end = (outcome: LedgerLine["outcome"], stage: string, reason: string): Judged => {
+      Object.assign(line, { outcome, stage, reason });
+      return { line, text: null };
+    };
+    const add = (stage: string, found: readonly Measure[]) => {
+      for (const measure of found) measures.push({ stage, ...measure });
+    };
+    const failed = () => recipe.explain === "first" && decide(measures, LOCAL_STAGES);
+    const finish = (text: string | null): Judged => {
+      const verdict = decide(measures, LOCAL_STAGES);
+      return verdict ? end("dropped", verdict.stage, verdict.reason) : { line, text };
+    };
+
+    if (content.kind === "damage")
+      return { ...end("quarantined", "read", content.reason), line: { ...line, start: content.head } };
+    if (url !== null || content.kind === "html") add("url", urlMeasures(url, urlFilter));
+    if (failed()) return finish(null);
+
+    let text: string;
+    if (content.kind === "text") text = content.text;
+    else {
+      if (content.body.length > recipe.limits.pageBytes) return end("quarantined", "extract", "page too large");
+      const page = decodePage(content.body, content.contentType);
+      if (!page) return end("quarantined", "extract", "undecodable");
+      const main = content.contentType.startsWith("text/plain") ? { text: page.text } : extractMainText(page.text);
+      if (!main) return decide(measures, ["url"]) ? finish(null) : end("dropped", "extract", "extract.noMainContent");
+      text = main.text;
+    }
+    text = clean(text);
+    line.characters = codePoints(text);
+    line.start = [...text.slice(0, 2 * START)].slice(0, START).join("");
+
+    const found = identifier.identify(text);
+    line.language = found.language;
+    const language = found.language as Language;
+    add("language", [{ rule: "language.wanted", value: wanted.has(language) ? 1 : 0, limit: 1, keep: "atLeast" }]);
+    if (!wanted.has(language)) {
+      if (found.language === UNDETERMINED)
+        return decide(measures, ["url"]) ? finish(null) : end("dropped", "language", "language.undetermined");
+      return finish(null);
+    }
+    add("language", [languageMeasure(found, language, recipe.language.limit ?? limitsOf(language).languageScore)]);
+    if (failed()) return finish(null);
+
+    const document = readDocument(text, language);
+    const limits = { ...recipe.rules.limits, ...recipe.rules.limitsByLanguage[language] };
+    for (const set of sets) {
+      const found = measureText(set, document, language);
+      add(
+        set,
+        found.map((measure) => ({ ...measure, limit: limits[measure.rule] ?? measure.limit })),
+      );
+      if (failed()) return finish(null);
+    }
+    const model = models.get(language);
+    const perplexity = model ? documentPerplexity(model, text, (text) => text.split(/\s+/).filter(Boolean)) : null;
+    const limit = recipe.perplexity.limit ?? Number.MAX_VALUE;
+    if (perplexity !== null) add("perplexity", [{ rule: "lm.perplexity", value: perplexity, limit, keep: "atMost" }]);
+    return finish(text);
+  };
+  return { judge, dispose: () => identifier.dispose() };
+}
+
+async function* bytesOf(path: string) {
+  for await (const piece of readPieces(path)) if ("bytes" in piece) yield piece.bytes;
+}
+
+/** NFC, without control characters (but line breaks and tabs), halves of surrogate pairs replaced (rows 11, 12, 14). */
+export function clean(text: string): string {
+  return normalize(text.replace(/\r\n?/g, "\n").replace(/(?![\t\n\u0085])\p{Cc}/gu, ""));
+}
