@@ -122,7 +122,10 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       const page = decodePage(content.body, content.contentType);
       if (!page) return end("quarantined", "extract", "undecodable");
       const main = content.contentType.startsWith("text/plain") ? { text: page.text } : extractMainText(page.text);
-      if (!main) return decide(measures, ["url"]) ? finish(null) : end("dropped", "extract", "extract.noMainContent");
+      if (!main) {
+        add("extract", [{ rule: "extract.noMainContent", value: 1, limit: 0, keep: "atMost" }]);
+        return finish(null);
+      }
       text = main.text;
     }
     text = clean(text);
@@ -132,12 +135,10 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
     const found = identifier.identify(text);
     line.language = found.language;
     const language = found.language as Language;
+    if (found.language === UNDETERMINED)
+      add("language", [{ rule: "language.undetermined", value: 1, limit: 0, keep: "atMost" }]);
     add("language", [{ rule: "language.wanted", value: wanted.has(language) ? 1 : 0, limit: 1, keep: "atLeast" }]);
-    if (!wanted.has(language)) {
-      if (found.language === UNDETERMINED)
-        return decide(measures, ["url"]) ? finish(null) : end("dropped", "language", "language.undetermined");
-      return finish(null);
-    }
+    if (!wanted.has(language)) return finish(null);
     add("language", [languageMeasure(found, language, recipe.language.limit ?? limitsOf(language).languageScore)]);
     if (failed()) return finish(null);
 

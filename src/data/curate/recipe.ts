@@ -46,7 +46,7 @@ const schema = z.strictObject({
       limitsByLanguage: z.partialRecord(z.enum(LANGUAGES), z.record(z.string(), z.number())).default({}),
     })
     .prefault({}),
-  /** ARPA files by language, made by `marco data lm`. */
+  /** ARPA files of words by language (KenLM's lmplz, or src/data/lm); without a limit they only measure. */
   perplexity: z
     .strictObject({ models: z.partialRecord(z.enum(LANGUAGES), z.string()).default({}), limit: positive.optional() })
     .prefault({}),

@@ -22,6 +22,7 @@ import { UserError } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
 import { makeDuplicateFinder } from "../dedup/duplicates.ts";
 import { cutRepeats, isWorthKeeping, tokenEnds } from "../dedup/substring.ts";
+import { codePoints } from "../rules/pythonText.ts";
 import { type ChunkOptions, judgeChunks, readChunks } from "./chunks.ts";
 import { STAGES } from "./judge.ts";
 import { countStages, type LedgerLine } from "./ledger.ts";
@@ -30,7 +31,7 @@ import { writeCurationReport } from "./report.ts";
 
 export interface CurateOptions extends Omit<ChunkOptions, "folder"> {
   out: string;
-  /** Of which tokens repeated passages are made; UTF-16 units otherwise. */
+  /** Of which tokens repeated passages are made; UTF-8 bytes otherwise. */
   tokenizer?: Tokenizer;
 }
 
@@ -80,7 +81,7 @@ export async function curate({ out, tokenizer, ...options }: CurateOptions): Pro
       documents.write(language!, JSON.stringify({ id, text: kept, language, url }));
       languages[language!] ??= { documents: 0, characters: 0 };
       languages[language!].documents++;
-      languages[language!].characters += [...kept].length;
+      languages[language!].characters += codePoints(kept);
     }
     ledger.write("ledger", JSON.stringify(line));
     lines.push({ ...line, measures: [] });
@@ -125,16 +126,21 @@ function claimFolder(out: string, inputs: readonly string[], recipe: Recipe) {
     throw new UserError(`--out ${out}: holds a run of another recipe or other inputs; choose another folder`);
 }
 
+/** The documents that have a text after the stages of chunks.ts, numbered. */
+function* keptSoFar(folder: string, chunks: number): Generator<{ number: number; line: LedgerLine; text: string }> {
+  let number = 0;
+  for (const { line, text } of readChunks(folder, chunks)) if (text !== null) yield { number: number++, line, text };
+}
+
 type Dropped = Map<number, NonNullable<LedgerLine["duplicateOf"]>>;
 
-/** By the number of the document among those with a text. */
+/** By the document's number among those that were kept so far. */
 function findDuplicates(folder: string, chunks: number, { minHash }: Recipe): Dropped {
   const dropped: Dropped = new Map();
   if (!minHash) return dropped;
   const finder = makeDuplicateFinder({ ...minHash, hash: "xxh64", draw: "allThenAll" });
   const ids: string[] = [];
-  for (const { line, text } of readChunks(folder, chunks)) {
-    if (text === null) continue;
+  for (const { line, text } of keptSoFar(folder, chunks)) {
     finder.add(text, line.language!);
     ids.push(line.id);
   }
@@ -152,14 +158,12 @@ interface CutDocument {
 function cutPassages(folder: string, chunks: number, recipe: Recipe, dropped: Dropped, tokenizer?: Tokenizer) {
   const result = new Map<number, CutDocument>();
   if (!recipe.substring) return result;
-  for (const language of recipe.languages) {
+  const languages = new Set<string>();
+  for (const { line } of keptSoFar(folder, chunks)) languages.add(line.language!);
+  for (const language of languages) {
     const documents: { number: number; id: string; text: string }[] = [];
-    let number = 0;
-    for (const { line, text } of readChunks(folder, chunks)) {
-      if (text === null) continue;
+    for (const { number, line, text } of keptSoFar(folder, chunks))
       if (line.language === language && !dropped.has(number)) documents.push({ number, id: line.id, text });
-      number++;
-    }
     const tokenized = documents.map(({ text }) => {
       const ids = tokenizer ? tokenizer.encode(text) : [...Buffer.from(text)];
       const ends = tokenizer ? tokenEnds(ids, tokenizer.tokenBytes) : Uint32Array.from(ids, (_, i) => i + 1);

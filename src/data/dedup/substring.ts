@@ -12,6 +12,7 @@
  */
 import { normalize } from "../../tokenizer/pretokenize.ts";
 import { UserError } from "../../util/assert.ts";
+import { codePoints } from "../rules/pythonText.ts";
 import { type Interval, mergeIntervals, restore } from "./intervals.ts";
 import { longestCommonPrefixes, suffixArray } from "./suffixArray.ts";
 
@@ -189,10 +190,4 @@ export function cutRepeats(
     const rest = left.join("");
     return { text: rest, cuts, characters: codePoints(rest) };
   });
-}
-
-function codePoints(text: string): number {
-  let count = 0;
-  for (let i = 0; i < text.length; i++, count++) if (text.codePointAt(i)! > 0xffff) i++;
-  return count;
 }

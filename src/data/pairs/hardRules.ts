@@ -4,10 +4,12 @@
  * first that fails, and of each side. `wrong_tu` (no two columns) is the readers' quarantine. Where ours differs:
  * `no_breadcrumbs` follows the documentation (release 2.10.8 never gave it), and Thai is counted in characters.
  */
+
 import type { Measure } from "../rules/measure.ts";
+import { codePoints } from "../rules/pythonText.ts";
 import type { SentencePair } from "./pair.ts";
 import { repeatedInCharacters, repeatedInWords } from "./repeats.ts";
-import { above, atLeast, atMost, below, codePoints, countMatches, isUnspaced, primary } from "./text.ts";
+import { above, atLeast, atMost, below, countMatches, isUnspaced, primary } from "./text.ts";
 
 /** A side's text with what several rules count. */
 interface Side {

@@ -2,9 +2,11 @@
  * @file The paper's filters of parallel text (section 3.1.2): ratios of special symbols, stop words, digits and repeated
  * words, on the source side. The paper states no number: every limit is CHOSEN, after ROOTS and the hard rules.
  */
+
 import type { Measure } from "../rules/measure.ts";
+import { codePoints } from "../rules/pythonText.ts";
 import type { SentencePair } from "./pair.ts";
-import { atLeast, atMost, below, codePoints, countMatches, primary, wordsOf } from "./text.ts";
+import { atLeast, atMost, below, countMatches, primary, wordsOf } from "./text.ts";
 
 export interface HeuristicLimits {
   maxCharacters: number;

@@ -2,10 +2,12 @@
  * @file Filters of OpusFilter (MIT) as measures, with its defaults: lengths, length ratio, long words, alphabetic share,
  * scripts, terminal punctuation, numerals, longest common substring, similarity and repetition.
  */
+
 import type { Measure } from "../rules/measure.ts";
+import { codePoints } from "../rules/pythonText.ts";
 import type { SentencePair } from "./pair.ts";
 import { levenshtein, longestCommonSubstring, matchingRatio } from "./strings.ts";
-import { atLeast, atMost, below, codePoints, countMatches, isUnspaced, splitWhite, wordsOf } from "./text.ts";
+import { atLeast, atMost, below, countMatches, isUnspaced, splitWhite, wordsOf } from "./text.ts";
 
 /** Comparing two texts character by character takes the product of their lengths: beyond, only the start is compared. */
 const COMPARED = 1024;
@@ -25,7 +27,7 @@ export function opusFilter(pair: SentencePair): Measure[] {
   const [a, b] = sides.map(({ text }) => codesOf(text));
   const counts = sides.map(({ words }) => words.length);
   const perSide = sides.flatMap(({ name, text, words, language }) => {
-    const lengths = words.map(codePoints);
+    const lengths = words.map((word) => codePoints(word));
     const letters = countMatches(text, /\p{Alphabetic}/gu);
     return [
       atLeast(`opusfilter.words(${name})`, words.length, 1),

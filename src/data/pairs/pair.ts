@@ -1,6 +1,7 @@
 /** @file A sentence pair, what could not be read as one, and the clean form of a side. */
 import { isUtf8 } from "node:buffer";
 import { UserError } from "../../util/assert.ts";
+import type { Piece } from "../web/bytes.ts";
 
 export interface SentencePair {
   id: string;
@@ -32,11 +33,6 @@ export interface PairFile {
   name: string;
   open: () => AsyncIterable<Piece>;
 }
-
-/** What `readPieces` of the web reader gives: bytes in order, or something that could not be decompressed. */
-export type Piece =
-  | { bytes: Uint8Array; offset: number }
-  | { damage: { offset: number; reason: string; head: Uint8Array } };
 
 export interface Languages {
   sourceLanguage: string;

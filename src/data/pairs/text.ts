@@ -1,18 +1,6 @@
 /** @file What the pair rules count: code points as Python counts them, words, and words of unspaced languages. */
 import type { Measure } from "../rules/measure.ts";
 
-/** len(text): a pair of surrogates counts one. */
-export function codePoints(text: string): number {
-  let count = text.length;
-  for (let i = 0; i < text.length - 1; i++) {
-    if ((text.charCodeAt(i) & 0xfc00) === 0xd800 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
-      count--;
-      i++;
-    }
-  }
-  return count;
-}
-
 /** How often a global pattern matches. */
 export function countMatches(text: string, pattern: RegExp): number {
   let count = 0;

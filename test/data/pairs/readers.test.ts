@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readMoses } from "../../../src/data/pairs/moses.ts";
-import { cleanSide, type PairFile, type PairItem, type Piece } from "../../../src/data/pairs/pair.ts";
+import { cleanSide, type PairFile, type PairItem } from "../../../src/data/pairs/pair.ts";
 import { readTmx } from "../../../src/data/pairs/tmx.ts";
 import { readTsv, TSV_LAYOUTS } from "../../../src/data/pairs/tsv.ts";
+import type { Piece } from "../../../src/data/web/bytes.ts";
 
 const languages = { sourceLanguage: "en", targetLanguage: "de" };
 
