@@ -4,12 +4,15 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs-core";
 import { type Command, Option } from "commander";
 import { ENGINES, startEngine } from "../engine/engine.ts";
+import { makeCachedDecoder } from "../model/cachedDecoder.ts";
 import { loadModel } from "../model/checkpoint.ts";
 import { type Generation, makeGenerator } from "../model/generate.ts";
 import { type GenerateOptions, RULES } from "../model/generateOptions.ts";
 import { type GenerationDefaults, readGenerationDefaults } from "../model/generationConfig.ts";
+import { logSoftmax } from "../model/sampling.ts";
 import type { Tokenizer } from "../tokenizer/bpe.ts";
 import { streamDecoder } from "../tokenizer/streamDecoder.ts";
 import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
@@ -162,7 +165,15 @@ export async function openModel(directory: string, engineName: string) {
   const generator = makeGenerator(config, contextLength, tokenizer.special.endOfText);
   const generate = (prompts: number[][], options: GenerateOptions): Promise<Generation[]> =>
     generator(parameters, prompts, { ...options, decode: (ids) => tokenizer.decode(ids) });
-  return { tokenizer, defaults, generate, contextLength, engine };
+  const decoder = makeCachedDecoder(config, contextLength, tokenizer.special.endOfText);
+  /** log p of every token after the prompt, [V], in nats. */
+  const nextLogprobs = async (prompt: number[]): Promise<Float64Array> => {
+    const { cache } = decoder.start(parameters, [prompt], 1, "logits");
+    const scores = await cache.logits.data();
+    tf.dispose(cache);
+    return logSoftmax(Float64Array.from(scores.subarray(0, config.vocabSize)));
+  };
+  return { tokenizer, defaults, generate, nextLogprobs, contextLength, engine };
 }
 
 /** A model's vocabulary is often padded: its ids beyond the tokenizer's are no text, as in transformers. */
