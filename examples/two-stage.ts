@@ -210,6 +210,9 @@ await marco.main(async () => {
     stage1: { shares: marco.TABLE_2.stage1, order: marco.planStage(marco.TABLE_2.stage1, budgets.stage1) },
     stage2: { shares: marco.TABLE_2.stage2, order: marco.planStage(marco.TABLE_2.stage2, budgets.stage2) },
   };
+  const use = marco.utilisation([recipe.stage1.order, recipe.stage2.order], T, available as Record<StreamName, number>);
+  const repeated = marco.overdrawn(use).map(({ name, epochs }) => `${name} ${epochs.toFixed(1)} times`);
+  if (repeated.length > 0) console.error(`Stages I and II read some streams more than once: ${repeated.join(", ")}`);
   let cursors: Partial<Record<StreamName, number>> = {};
   for (const name of ["base", "stage1", "stage2"] as const) {
     const placed = marco.placeSequences(recipe[name].order, T, cursors);
@@ -288,11 +291,7 @@ await marco.main(async () => {
     mixture: (["base", "stage1", "stage2"] as const).map((name) =>
       marco.stageMixture(name, recipe[name].shares, recipe[name].order, T),
     ),
-    utilisation: marco.utilisation(
-      [recipe.stage1.order, recipe.stage2.order],
-      T,
-      available as Record<StreamName, number>,
-    ),
+    utilisation: use,
     evaluations,
     claims: marco.makeClaims(evaluations),
     times: { seconds, tokensPerSecond, peakMemoryBytes: process.resourceUsage().maxRSS * 1024 },

@@ -12,6 +12,7 @@ import { curate, type Summary } from "../data/curate/run.ts";
 import { deriveLimits } from "../data/rules/thresholds.ts";
 import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
+import { addMixtureCommand } from "./dataMixture.ts";
 import { wholeNumber } from "./options.ts";
 import { startProgress } from "./progress.ts";
 
@@ -51,6 +52,7 @@ export function addDataCommand(program: Command) {
     .command("recipe")
     .description("print the recipe with all defaults")
     .action(() => console.log(stringify(parseRecipe({})).trimEnd()));
+  addMixtureCommand(data);
 }
 
 async function web(inputs: string[], { out, recipe, tokenizer, threads, json }: WebOptions) {
