@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { Readable } from "node:stream";
-import { createInflateRaw, inflateRawSync } from "node:zlib";
+import * as zlib from "node:zlib";
 import { Decompress } from "fzstd";
 
 /** Something that cannot be read. Offsets are of the file as it is, compressed or not. */
@@ -77,10 +77,26 @@ function* readZstd(file: number): Generator<Piece> {
   }
 }
 
+/** The file by offset, a piece of it in memory: members of WARC files are short and follow each other. */
+function makeWindow(file: number) {
+  let from = 0;
+  let held: Buffer = Buffer.alloc(0);
+  /** At least `length` bytes from `offset` on, or up to the end of the file. */
+  return (offset: number, length: number): Buffer => {
+    if (offset < from || offset + length > from + held.length) {
+      held = readAt(file, offset, Math.max(length, PIECE));
+      from = offset;
+    }
+    return held.subarray(offset - from, offset - from + length);
+  };
+}
+type Window = ReturnType<typeof makeWindow>;
+
 /** One member after the other; after a damaged one, from the next place that looks like the start of one. */
 async function* readGzip(file: number, offset: number): AsyncGenerator<Piece> {
+  const window = makeWindow(file);
   for (;;) {
-    const start = readAt(file, offset, 1 << 16);
+    const start = window(offset, 1 << 16);
     if (start.length === 0) return;
     const header = gzipHeader(start);
     if (header === null) {
@@ -91,7 +107,13 @@ async function* readGzip(file: number, offset: number): AsyncGenerator<Piece> {
       offset = next;
       continue;
     }
-    const member = inflateAtOnce(file, offset, header);
+    const run = inflateRun(window, offset);
+    if (run) {
+      yield* run.pieces;
+      offset = run.end;
+      continue;
+    }
+    const member = inflateAtOnce(window, offset, header);
     if (member) {
       yield { bytes: member.bytes, offset };
       offset = member.end;
@@ -124,15 +146,48 @@ function gzipHeader(bytes: Buffer): number | null {
   return at < bytes.length ? at : null;
 }
 
+/** Compressed bytes in which whole members are looked for. */
+const RUN = 1 << 18;
+
+/**
+ * Several members in one call, as one call for each takes longer to set up than to decompress. They are cut apart where
+ * one seems to begin; if one of these is no start, the lengths before them do not add up. Null: one by one, then.
+ */
+function inflateRun(read: Window, offset: number): { pieces: Piece[]; end: number } | null {
+  const bytes = read(offset, RUN);
+  const starts: number[] = [];
+  for (let at = 0; at >= 0 && at + 18 <= bytes.length; at = bytes.indexOf("\x1f\x8b\x08", at + 1, "latin1"))
+    if ((bytes[at + 3] & 0xe0) === 0) starts.push(at);
+  if (starts.length < 3) return null;
+  const end = starts.pop()!; // the member there may not be whole
+  let out: Buffer;
+  try {
+    out = zlib.gunzipSync(bytes.subarray(0, end), { maxOutputLength: HELD }); // looks at the checksums
+  } catch {
+    return null;
+  }
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const [i, start] of starts.entries()) {
+    const length = bytes.readUInt32LE((starts[i + 1] ?? end) - 4);
+    pieces.push({ bytes: out.subarray(at, at + length), offset: offset + start });
+    at += length;
+  }
+  return at === out.length ? { pieces, end: offset + end } : null;
+}
+
 /** A member that is whole, small and right; null otherwise. */
-function inflateAtOnce(file: number, offset: number, header: number): { bytes: Buffer; end: number } | null {
+function inflateAtOnce(read: Window, offset: number, header: number): { bytes: Buffer; end: number } | null {
   for (let size = 1 << 16; size <= WHOLE; size *= 8) {
-    const window = readAt(file, offset + header, size);
+    const window = read(offset + header, size);
     try {
       const options = { info: true, maxOutputLength: HELD } as object;
-      const result = inflateRawSync(window, options) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
+      const result = zlib.inflateRawSync(window, options) as unknown as {
+        buffer: Buffer;
+        engine: { bytesWritten: number };
+      };
       const { buffer, engine } = result;
-      const trailer = readAt(file, offset + header + engine.bytesWritten, 8);
+      const trailer = read(offset + header + engine.bytesWritten, 8);
       if (trailer.length < 8 || trailer.readUInt32LE(0) !== crc32(buffer)) return null;
       return { bytes: buffer, end: offset + header + engine.bytesWritten + 8 };
     } catch {
@@ -151,7 +206,7 @@ async function* inflateStreamed(file: number, offset: number, header: number): A
   function* input() {
     for (const piece of readPlain(file, offset + header)) if ("bytes" in piece) yield piece.bytes;
   }
-  const inflate = createInflateRaw({ chunkSize: PIECE });
+  const inflate = zlib.createInflateRaw({ chunkSize: PIECE });
   const source = Readable.from(input()).on("error", (error) => inflate.destroy(error));
   source.pipe(inflate);
   let made = 0;
@@ -212,8 +267,11 @@ const CRC_TABLE = Int32Array.from({ length: 256 }, (_, n) => {
   return n;
 });
 
-/** CRC-32 of RFC 1952 (node:zlib has it from Node 20.15 on only). */
-export function crc32(bytes: Uint8Array, before = 0): number {
+/** CRC-32 of RFC 1952: node:zlib's, which it has from Node 20.15 on, or else a table's. */
+export const crc32: (bytes: Uint8Array, before?: number) => number =
+  (zlib as unknown as { crc32?: typeof tableCrc32 }).crc32 ?? tableCrc32;
+
+function tableCrc32(bytes: Uint8Array, before = 0): number {
   let c = ~before;
   for (let i = 0; i < bytes.length; i++) c = CRC_TABLE[(c ^ bytes[i]) & 0xff] ^ (c >>> 8);
   return ~c >>> 0;

@@ -1,4 +1,5 @@
 /** @file The page inside a WARC response: HTTP headers read, the body joined, decompressed and decoded to text. */
+import { isUtf8 } from "node:buffer";
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
 
 export interface HttpResponse {
@@ -81,10 +82,16 @@ export function decodePage(body: Uint8Array, contentType = ""): Decoded | null {
   const utf16 =
     body[0] === 0xff && body[1] === 0xfe ? "utf-16le" : body[0] === 0xfe && body[1] === 0xff ? "utf-16be" : null;
   const declared = /charset\s*=\s*["']?([\w:.-]+)/i;
-  const start = new TextDecoder("latin1").decode(body.subarray(0, 2048));
+  const buffer = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  // What is no byte order mark of UTF-16 and is UTF-8 needs no declaration; TextDecoder takes several times as long.
+  if (!utf16 && isUtf8(buffer)) {
+    const text = buffer.toString("utf8");
+    return { text: text.startsWith("\ufeff") ? text.slice(1) : text, charset: "utf-8" };
+  }
+  const start = buffer.toString("latin1", 0, 2048);
   const named =
     declared.exec(contentType)?.[1] ?? declared.exec(/<meta[^>]*charset[^>]*>/i.exec(start)?.[0] ?? "")?.[1];
-  for (const charset of utf16 ? [utf16] : ["utf-8", ...(named ? [named.toLowerCase()] : [])]) {
+  for (const charset of utf16 ? [utf16] : named ? [named.toLowerCase()] : []) {
     try {
       const decoder = new TextDecoder(charset, { fatal: true });
       return { text: decoder.decode(body), charset: decoder.encoding };

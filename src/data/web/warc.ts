@@ -137,7 +137,7 @@ export async function* readWarc(
         url: uriOf(headers),
         date: headers.get("warc-date") ?? null,
         headers,
-        block: Uint8Array.from(buffer.subarray(bodyStart, blockEnd)),
+        block: Uint8Array.prototype.slice.call(buffer, bodyStart, blockEnd), // Uint8Array.from goes byte by byte
         wrongLength: !fits,
       };
       consume(fits ? after : blockEnd);
@@ -154,7 +154,9 @@ export async function* readWarc(
       continue;
     }
     origins.push({ at: buffer.length, offset: piece.offset });
-    buffer = buffer.length === 0 ? Buffer.from(piece.bytes) : Buffer.concat([buffer, piece.bytes]);
+    const { bytes } = piece;
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    buffer = buffer.length === 0 ? view : Buffer.concat([buffer, view]);
     yield* take(false);
   }
   yield* take(true);
