@@ -13,6 +13,7 @@ import { deriveLimits } from "../data/rules/thresholds.ts";
 import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
 import { addMixtureCommand } from "./dataMixture.ts";
+import { addPairsCommand } from "./dataPairs.ts";
 import { wholeNumber } from "./options.ts";
 import { startProgress } from "./progress.ts";
 
@@ -53,6 +54,7 @@ export function addDataCommand(program: Command) {
     .description("print the recipe with all defaults")
     .action(() => console.log(stringify(parseRecipe({})).trimEnd()));
   addMixtureCommand(data);
+  addPairsCommand(data);
 }
 
 async function web(inputs: string[], { out, recipe, tokenizer, threads, json }: WebOptions) {

@@ -2,10 +2,8 @@
  * @file What to do with web text, as a YAML or JSON file. Every key has a default, unknown keys are errors, and the recipe
  * with all defaults filled in is written beside the results.
  */
-import { readFileSync } from "node:fs";
-import { parse } from "yaml";
 import { z } from "zod";
-import { UserError } from "../../util/assert.ts";
+import { parseSettings, readSettings } from "../files/settings.ts";
 import { LANGUAGES } from "../languages.ts";
 
 /** The sets of rules on text, in the order in which they are asked. */
@@ -83,24 +81,7 @@ const schema = z.strictObject({
 export type Recipe = z.infer<typeof schema>;
 
 /** A recipe with its defaults. @throws UserError that names the key. */
-export function parseRecipe(value: unknown, where = "recipe"): Recipe {
-  const parsed = schema.safeParse(value ?? {});
-  if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0];
-  throw new UserError(`${where}: ${path.join(".") || "recipe"}: ${message}; see marco data recipe`);
-}
+export const parseRecipe = (value: unknown, where = "recipe"): Recipe =>
+  parseSettings(schema, value, where, "marco data recipe");
 
-export function readRecipe(path: string): Recipe {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UserError(`--recipe ${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    return parseRecipe(parse(text), path);
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`--recipe ${path}: ${(error as Error).message.split("\n")[0]}; expected YAML or JSON`);
-  }
-}
+export const readRecipe = (path: string): Recipe => readSettings(path, parseRecipe);
