@@ -20,23 +20,18 @@ const listOf = (language: string) => {
   return list;
 };
 
-/** `clock` runs each step under its name. */
-export function allMeasures(
-  text: string,
-  language: Language,
-  clock: <T>(name: string, step: () => T) => T = (_name, step) => step(),
-): Measure[] {
+export function allMeasures(text: string, language: Language): Measure[] {
   const limits = limitsOf(language);
-  const document = clock("words", () => readDocument(text, language));
-  const blocked = clock("blocklist", () => blocklist(document, listOf(language)));
+  const document = readDocument(text, language);
+  const blocked = blocklist(document, listOf(language));
   return [
-    ...clock("paper", () => paper(document)),
-    ...clock("gopherQuality", () => gopherQuality(document, limits.gopherQuality, stopWordsOf(language))),
-    ...clock("gopherRepetition", () => gopherRepetition(document, limits.gopherRepetition)),
-    ...clock("fineWeb", () => fineWeb(document, limits.fineWeb)),
-    ...clock("c4", () => c4(document)).measures,
+    ...paper(document),
+    ...gopherQuality(document, limits.gopherQuality, stopWordsOf(language)),
+    ...gopherRepetition(document, limits.gopherRepetition),
+    ...fineWeb(document, limits.fineWeb),
+    ...c4(document).measures,
     ...blocked,
-    ...clock("roots", () => roots(document, stopWordsOf(language), blocked[0].value)),
-    ...clock("garbled", () => garbled(document)),
+    ...roots(document, stopWordsOf(language), blocked[0].value),
+    ...garbled(document),
   ];
 }
