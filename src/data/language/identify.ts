@@ -5,7 +5,7 @@
  */
 import { createRequire } from "node:module";
 import type { Measure } from "../rules/measure.ts";
-import { characterClasses, LETTER, SURROGATE } from "../rules/pythonText.ts";
+import { characterClasses, LETTER, SURROGATE, UPPER } from "../rules/pythonText.ts";
 
 export interface Label {
   /** The model's label: ISO 639-1 where there is one. */
@@ -90,17 +90,58 @@ export async function loadIdentifier(): Promise<Identifier> {
   return { identify, dispose: () => cld3.dispose() };
 }
 
-/** White space and NUL become spaces (fastText would split or stop there); of a long text three pieces. */
+/**
+ * White space and NUL become spaces (fastText would split or stop there); of a long text three pieces; code goes, and text
+ * in capitals becomes small.
+ */
 export function prepare(text: string): string {
   const middle = (text.length - SAMPLE) >> 1;
   const sample =
     text.length <= 3 * SAMPLE
       ? text
       : `${text.slice(0, SAMPLE)} ${text.slice(middle, middle + SAMPLE)} ${text.slice(-SAMPLE)}`;
-  return sample
+  const line = sample
     .replace(/[\0\s\x85]+/g, " ")
     .replace(/\p{Cs}/gu, "\ufffd")
     .trim();
+  return inSmallLetters(withoutCode(line));
+}
+
+/** A word in ASCII, with what stands before and after words. */
+const PLAIN = /^["'([*-]*[A-Za-z]+(?:['-][A-Za-z]+)*[\])"'.,;:!?*-]*$/;
+const INNER_CAPITAL = /[a-z][A-Z]/;
+
+/**
+ * Without names of code, addresses and numbers, which are in no language and make the models unsure; all of it where
+ * little else is there.
+ */
+function withoutCode(line: string): string {
+  let removed = 0;
+  const words = line.split(" ").filter((word) => {
+    const isWord = !isAscii(word) || (PLAIN.test(word) && !INNER_CAPITAL.test(word));
+    if (!isWord) removed += word.length;
+    return isWord;
+  });
+  if (removed === 0) return line;
+  const rest = words.join(" ");
+  return hasLetters(rest, MIN_LETTERS) ? rest : line;
+}
+
+function isAscii(word: string): boolean {
+  for (let i = 0; i < word.length; i++) if (word.charCodeAt(i) > 126) return false;
+  return true;
+}
+
+/** Text in capitals reads as another language to a model that has hardly seen any. */
+function inSmallLetters(line: string): string {
+  const kind = characterClasses();
+  let [capitals, letters] = [0, 0];
+  for (let i = 0; i < line.length; i++) {
+    const bits = kind[line.charCodeAt(i)];
+    if (bits & UPPER) capitals++;
+    if (bits & LETTER) letters++;
+  }
+  return 2 * capitals > letters ? line.toLowerCase() : line;
 }
 
 function hasLetters(text: string, wanted: number): boolean {

@@ -147,3 +147,11 @@ test("loads nothing before it is asked to, opens no connection, and lets the pro
   const args = ["--import", "tsx", "--input-type=module", "-e", program];
   expect(execFileSync(process.execPath, args, { encoding: "utf8", timeout: 30_000 })).toBe("es");
 });
+
+test("names of code, addresses and numbers are left out where words are left; capitals become small", () => {
+  const words = "This module opens a window (if it can) and waits for an answer";
+  expect(prepare(`${words}, app.whenReady() https://x.org/a 42 newWindow`)).toBe(`${words},`);
+  expect(prepare("app.quit() f(x) 1")).toBe("app.quit() f(x) 1"); // nothing else is there
+  expect(prepare("größe() 日本語(x)")).toBe("größe() 日本語(x)"); // only ASCII is judged
+  expect(prepare("ALLE MENSCHEN SIND FREI, ÜBERALL")).toBe("alle menschen sind frei, überall");
+});
