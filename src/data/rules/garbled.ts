@@ -14,7 +14,9 @@ export const GARBLED = {
   maxPrivateUse: 0.005,
   maxMojibake: 0.005,
   maxRepeatedSymbols: 0.15,
-  /** Letters of the scripts that the language is written in; the rest may be names and code. */
+  /** Neither letters, marks, digits nor white space; plain text has some 3 to 8 %, a reference with code 15 %. */
+  maxSymbols: 0.25,
+  /** Letters of the scripts that the language is written in, of all but ASCII's: those are names and code everywhere. */
   minExpectedScript: 0.5,
   /** Words that mix Latin with Cyrillic or Greek letters. */
   maxMixedWords: 0.05,
@@ -37,11 +39,12 @@ export function garbled(document: RuleDocument, limits: typeof GARBLED = GARBLED
     atMost("control", ratio(counts.control, length), limits.maxControl),
     atMost("privateUse", ratio(counts.privateUse, length), limits.maxPrivateUse),
     atMost("mojibake", ratio(countMojibake(text, language), length), limits.maxMojibake),
+    atMost("symbols", ratio(counts.symbols, length), limits.maxSymbols),
     atMost("repeatedSymbols", ratio(counts.inRuns, length), limits.maxRepeatedSymbols),
     {
       rule: "garbled.expectedScript",
       // A text without letters is `empty`, not of another script.
-      value: counts.letters === 0 ? 1 : counts.expected / counts.letters,
+      value: counts.letters === 0 ? 1 : ratio(counts.expected, counts.letters - counts.otherAscii),
       limit: limits.minExpectedScript,
       keep: "atLeast",
     },
@@ -62,8 +65,11 @@ function countCharacters(text: string, language: string) {
     control: 0,
     privateUse: 0,
     inRuns: 0,
+    symbols: 0,
     letters: 0,
     expected: 0,
+    /** ASCII letters of a language that is written in another script. */
+    otherAscii: 0,
     words: 0,
     mixedWords: 0,
   };
@@ -76,6 +82,7 @@ function countCharacters(text: string, language: string) {
       const script = 1 << scripts[unit];
       counts.letters++;
       if (script & expectedScripts) counts.expected++;
+      else if (unit < 128) counts.otherAscii++;
       word |= script;
       continue;
     }
@@ -100,10 +107,10 @@ function countCharacters(text: string, language: string) {
           // Outside the first plane only rare Han characters are expected anywhere.
           if (expectedScripts & (1 << scriptNumber("Han")) && point >= 0x20000) counts.expected++;
           word |= 1 << OTHER_SCRIPT;
-        }
+        } else counts.symbols++;
         i++;
       } else counts.replacement++; // half of a pair: encoders write U+FFFD for it
-    }
+    } else counts.symbols++;
     if (i > 0 && i < text.length && unit === text.charCodeAt(i - 1)) {
       run++;
       if (run === RUN - 1) counts.inRuns += RUN;

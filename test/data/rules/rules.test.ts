@@ -173,7 +173,10 @@ describe("garbled text", () => {
     expect(rule("a\ue000\u{f0000}b", "privateUse")).toBe(0.5);
     expect(rule("?????abc??", "repeatedSymbols")).toBe(0.5); // five in a row, two are none
     expect(rule("aaaaaaaa11111 ", "repeatedSymbols")).toBe(0);
-    expect(rule("привет abc", "expectedScript", "ru")).toBeCloseTo(6 / 9, 15);
+    expect(rule("привет äöü", "expectedScript", "ru")).toBeCloseTo(6 / 9, 15);
+    expect(rule("привет abc", "expectedScript", "ru")).toBe(1); // names and code are in ASCII everywhere
+    expect(rule("abc", "expectedScript", "ru")).toBe(0);
+    expect(rule("ab ▒¤ 1#", "symbols")).toBe(3 / 8);
     expect(rule("привет abc", "expectedScript", "en")).toBeCloseTo(3 / 9, 15);
     expect(rule("раураl two", "mixedWords")).toBe(0.5); // "paypal" with Cyrillic letters
     expect(rule("日本語のテスト", "expectedScript", "ja")).toBe(1);
