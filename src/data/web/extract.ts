@@ -21,14 +21,36 @@ const BLOCKS = new Set(
 );
 const SKIPPED = new Set("SCRIPT STYLE NOSCRIPT TEMPLATE IFRAME SVG CANVAS OBJECT BUTTON SELECT TEXTAREA".split(" "));
 
-/** Null where there is no main content. */
+/** The element itself, not its HTML, which would be parsed again; nobody reads classes or JSON-LD here. */
+const OPTIONS = {
+  charThreshold: 0,
+  keepClasses: true,
+  disableJSONLD: true,
+  serializer: (element: unknown) => element as DomNode,
+};
+
+/** What a page says is no main content. trafilatura leaves out the same; Readability would choose the footer of a list. */
+const AROUND = "nav, footer, aside, [role=navigation], [role=contentinfo]";
+/** What it says is. Readability looks for paragraphs, and passes over lists and tables. */
+const INSIDE = "main, article, [role=main]";
+/** Readability's own measure of too little text, in UTF-16 units. */
+const LITTLE = 500;
+
+/** Null where there is no main content. Of a page with little of it, what the page marks as such, if that is more. */
 export function extractMainText(html: string): Extraction | null {
   const { document } = parseHTML(html.slice(0, MAX_PAGE));
   if (!document.documentElement || !document.body) return null;
-  const article = new Readability(document as never, { charThreshold: 0 }).parse();
-  if (!article?.content) return null;
-  const text = blockText(parseHTML(`<!doctype html><html><body>${article.content}</body></html>`).document.body);
-  return text === "" ? null : { text, title: (article.title ?? "").trim() };
+  document.querySelectorAll(AROUND).forEach((node) => void node.remove());
+  const article = new Readability<DomNode>(document as never, OPTIONS).parse();
+  let text = article?.content ? blockText(article.content) : "";
+  if (text.length < LITTLE) {
+    const again = parseHTML(html.slice(0, MAX_PAGE)).document;
+    again.querySelectorAll(AROUND).forEach((node) => void node.remove());
+    const marked = again.querySelector(INSIDE);
+    const whole = marked ? blockText(marked as unknown as DomNode) : "";
+    if (whole.length > text.length) text = whole;
+  }
+  return text === "" ? null : { text, title: (article?.title ?? "").trim() };
 }
 
 interface DomNode {
@@ -39,7 +61,7 @@ interface DomNode {
 }
 
 /** The text with a line for each block; white space inside a line is one space. */
-function blockText(root: unknown): string {
+function blockText(root: DomNode): string {
   const lines: string[] = [];
   let line = "";
   const flush = () => {
@@ -55,7 +77,7 @@ function blockText(root: unknown): string {
     for (const child of node.childNodes) visit(child);
     if (block) flush();
   };
-  visit(root as DomNode);
+  visit(root);
   flush();
   return lines.join("\n");
 }
