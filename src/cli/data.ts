@@ -22,6 +22,7 @@ interface WebOptions {
   recipe?: string;
   tokenizer?: string;
   threads: number;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -30,20 +31,21 @@ export function addDataCommand(program: Command) {
   data
     .command("web")
     .description(
-      "keep the good documents of WARC, WET, JSONL or text files (each also .gz or .zst), by language, with a ledger of every decision; the same command goes on after an interruption",
+      "keep the good documents of WARC, WET, text, JSON Lines or Parquet files (all but Parquet also .gz or .zst), by language, with a ledger of every decision; the same command goes on after an interruption",
     )
     .argument("<files...>", "what to read")
     .requiredOption("--out <folder>", "documents/, ledger.jsonl, summary.json, report.html")
     .option("--recipe <file>", "YAML or JSON; see marco data recipe")
     .option("--tokenizer <folder>", "repeated passages are counted in its tokens; in bytes otherwise")
     .option("--threads <number>", "how many", wholeNumber("--threads", 1), availableParallelism())
+    .option("--force", "throw away what --out has of another recipe or of other inputs")
     .option("--json", "the summary as JSON")
     .action(web);
   data
     .command("report")
     .description("write report.html of a folder again")
     .argument("<folder>", "an --out of marco data web")
-    .action((folder: string) => console.log(writeCurationReport(ledgerFolder(folder))));
+    .action(async (folder: string) => console.log(await writeCurationReport(ledgerFolder(folder))));
   data
     .command("limits")
     .description("limits from the documents' own distribution, as a part of a recipe (10th and 90th percentiles)")
@@ -57,7 +59,7 @@ export function addDataCommand(program: Command) {
   addPairsCommand(data);
 }
 
-async function web(inputs: string[], { out, recipe, tokenizer, threads, json }: WebOptions) {
+async function web(inputs: string[], { out, recipe, tokenizer, threads, force, json }: WebOptions) {
   const controller = new AbortController();
   process.once("SIGINT", () => controller.abort());
   const progress = startProgress("documents");
@@ -66,12 +68,14 @@ async function web(inputs: string[], { out, recipe, tokenizer, threads, json }: 
   let summary: Summary;
   try {
     summary = await curate({
-      ...{ inputs, out, threads, recipe: options, tokenizer: loaded, signal: controller.signal },
-      onProgress: ({ documents, resumed, bytes, totalBytes }) =>
+      ...{ inputs, out, threads, force, recipe: options, tokenizer: loaded, signal: controller.signal },
+      onProgress: ({ phase, documents, resumed, done, total }) =>
         progress.update(
-          bytes,
-          totalBytes,
-          `bytes · ${documents} documents${resumed ? ` (${resumed} done before)` : ""}`,
+          done,
+          total,
+          phase === "documents"
+            ? `bytes · ${documents} documents${resumed ? ` (${resumed} done before)` : ""}`
+            : `documents · ${phase}`,
         ),
     });
   } catch (error) {

@@ -14,12 +14,14 @@ import type { Recipe } from "./recipe.ts";
 export const CHUNK = 64;
 
 export interface Progress {
+  /** Documents by themselves, then passes over all of them. */
+  phase: "documents" | "perplexity" | "duplicates" | "passages" | "writing";
   documents: number;
   /** Of them, those that an earlier run had done. */
   resumed: number;
-  /** Of the inputs, as they are on disk. */
-  bytes: number;
-  totalBytes: number;
+  /** In the first phase bytes of the inputs, as they are on disk; then documents. */
+  done: number;
+  total: number;
 }
 
 export interface ChunkOptions {
@@ -46,12 +48,11 @@ export async function judgeChunks({
   mkdirSync(join(folder, "chunks"), { recursive: true });
   const pool = await makePool(threads, recipe);
   const starts = new Map<string, number>(); // of each input among the bytes of all
-  let totalBytes = 0;
+  const progress: Progress = { phase: "documents", documents: 0, resumed: 0, done: 0, total: 0 };
   for (const input of inputs) {
-    starts.set(basename(input), totalBytes);
-    totalBytes += statSync(input).size;
+    starts.set(basename(input), progress.total);
+    progress.total += statSync(input).size;
   }
-  const progress: Progress = { documents: 0, resumed: 0, bytes: 0, totalBytes };
   const running = new Set<Promise<void>>();
   let failure: unknown;
   let chunks = 0;
@@ -61,8 +62,8 @@ export async function judgeChunks({
       if (failure) break;
       const path = chunkFile(folder, chunks++);
       const { source, offset } = items[items.length - 1];
-      progress.bytes = starts.get(source)! + offset;
-      if (existsSync(path)) {
+      progress.done = starts.get(source)! + offset;
+      if (isWhole(path, items.length)) {
         progress.documents += items.length;
         progress.resumed += items.length;
         onProgress?.(progress);
@@ -90,6 +91,15 @@ export async function judgeChunks({
   }
 }
 
+/** A file that lost its end, to a full disk or to a power cut, is made again. */
+function isWhole(path: string, documents: number): boolean {
+  if (!existsSync(path)) return false;
+  const bytes = readFileSync(path);
+  let lines = 0;
+  for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines++;
+  return lines === documents && bytes[bytes.length - 1] === 10;
+}
+
 async function* inChunks(inputs: readonly string[]): AsyncGenerator<Item[]> {
   let items: Item[] = [];
   for (const input of inputs)
@@ -102,9 +112,9 @@ async function* inChunks(inputs: readonly string[]): AsyncGenerator<Item[]> {
   if (items.length > 0) yield items;
 }
 
-/** What the chunks hold, in order. */
-export function* readChunks(folder: string, chunks: number): Generator<Judged> {
-  for (let chunk = 0; chunk < chunks; chunk++)
+/** What the chunks of a run in `folder` hold, in order. */
+export function* readChunks(folder: string): Generator<Judged> {
+  for (let chunk = 0; existsSync(chunkFile(folder, chunk)); chunk++)
     for (const line of readFileSync(chunkFile(folder, chunk), "utf8").split("\n")) if (line) yield JSON.parse(line);
 }
 

@@ -1,10 +1,10 @@
 /**
- * @file What comes in: pages of WARC files, text of WET files, rows of JSONL files; each damaged place is an item of its
+ * @file What comes in: pages of WARC files, text of WET files, rows of JSON Lines and Parquet files; each damaged place is an item of its
  * own, so that everything that was there is counted.
  */
 import { basename } from "node:path";
 import { UserError } from "../../util/assert.ts";
-import { readLines } from "../pairs/lines.ts";
+import { isRowFile, type Row, readRows } from "../files/readRows.ts";
 import { type Damage, readPieces } from "../web/bytes.ts";
 import { parseHttp } from "../web/http.ts";
 import { isDamage, readWarc, type WarcRecord } from "../web/warc.ts";
@@ -25,13 +25,16 @@ export interface Item {
 
 const HTML = new Set(["text/html", "application/xhtml+xml"]);
 
-/** The documents of a file, by its name: .warc, .wet, .jsonl, .txt (one document), each also with .gz or .zst. */
+/**
+ * The documents of a file, by its name: .warc, .wet, .txt (one document), .jsonl, .json, each also with .gz or .zst, and
+ * .parquet.
+ */
 export async function* readItems(path: string): AsyncGenerator<Item> {
   const source = basename(path);
-  const kind = /\.(warc|wet|jsonl|txt)(\.gz|\.zst)?$/.exec(source)?.[1];
+  const kind = isRowFile(path) ? "rows" : /\.(warc|wet|txt)(\.gz|\.zst)?$/.exec(source)?.[1];
   if (!kind)
     throw new UserError(
-      `${path}: unknown kind of file; expected .warc, .wet, .jsonl or .txt, or those with .gz or .zst`,
+      `${path}: unknown kind of file; expected .warc, .wet, .jsonl, .json or .txt, or those with .gz or .zst, or .parquet`,
     );
   const damaged = ({ reason, head }: Omit<Damage, "offset">): Item["content"] => ({
     ...{ kind: "damage", reason },
@@ -62,35 +65,25 @@ export async function* readItems(path: string): AsyncGenerator<Item> {
     yield item(0, null, null, { kind: "html", body, contentType: "text/plain" });
     return;
   }
-  for await (const { offset, text, reason, head } of readLines(
-    { name: path, open: () => readPieces(path) },
-    32 << 20,
-  )) {
-    if (text === null)
-      yield item(offset, null, null, { kind: "damage", reason: reason ?? "unreadable", head: head ?? "" });
-    else if (text.trim() !== "") yield rowItem(text, offset, item);
+  for await (const row of readRows(path)) {
+    if ("row" in row) yield rowItem(row.row, row.offset, item);
+    else yield item(row.offset, null, null, { kind: "damage", reason: row.reason, head: row.head });
   }
 }
 
 /** A row {text, id?, url?}; other keys are not looked at. */
 function rowItem(
-  line: string,
+  row: Row,
   offset: number,
   item: (offset: number, id: string | null, url: string | null, content: Item["content"]) => Item,
 ): Item {
-  const bad = (reason: string) => item(offset, null, null, { kind: "damage", reason, head: line.slice(0, 80) });
-  let row: unknown;
-  try {
-    row = JSON.parse(line);
-  } catch {
-    return bad("not JSON");
+  const { text, id, url } = row;
+  if (typeof text !== "string") {
+    const head = JSON.stringify(row).slice(0, 80);
+    return item(offset, null, null, { kind: "damage", reason: 'no "text"', head });
   }
-  const { text, id, url } = (row ?? {}) as Record<string, unknown>;
-  if (typeof text !== "string") return bad('no "text"');
-  return item(...([offset, typeof id === "string" ? id : null, typeof url === "string" ? url : null] as const), {
-    kind: "text",
-    text,
-  });
+  const content: Item["content"] = { kind: "text", text };
+  return item(offset, typeof id === "string" ? id : null, typeof url === "string" ? url : null, content);
 }
 
 /** Of a page or a text; null of the records that hold neither (requests, metadata, images). */

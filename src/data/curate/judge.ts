@@ -3,18 +3,20 @@
  * the paper's order (section 3.1.1). All measures are kept.
  */
 
+import { readFileSync } from "node:fs";
 import { normalize } from "../../tokenizer/pretokenize.ts";
+import { UserError } from "../../util/assert.ts";
 import { type Identifier, languageMeasure, loadIdentifier, UNDETERMINED } from "../language/identify.ts";
 import type { Language } from "../languages.ts";
 import { readArpa } from "../lm/arpa.ts";
 import type { NgramModel } from "../lm/ngramModel.ts";
 import { documentPerplexity } from "../lm/perplexity.ts";
 import { type Blocklist, blocklist, findBlocked, makeBlocklist } from "../rules/blocklist.ts";
-import { type RuleDocument, readDocument } from "../rules/document.ts";
+import { type RuleDocument, ratio, readDocument } from "../rules/document.ts";
 import { fineWeb } from "../rules/fineWeb.ts";
 import { limitsOf } from "../rules/fineWeb2.ts";
 import { garbled } from "../rules/garbled.ts";
-import { gopherQuality } from "../rules/gopherQuality.ts";
+import { GOPHER_STOP_WORDS, gopherQuality } from "../rules/gopherQuality.ts";
 import { gopherRepetition } from "../rules/gopherRepetition.ts";
 import type { Measure } from "../rules/measure.ts";
 import { paper } from "../rules/paper.ts";
@@ -50,13 +52,13 @@ export interface Judge {
 /** Loads what the recipe needs: the identifier's models, language models. */
 export async function makeJudge(recipe: Recipe): Promise<Judge> {
   const identifier: Identifier = await loadIdentifier();
-  const { domains, urls, hardWords, softWords, subwords } = recipe.url;
+  const { domains, urls, hardWords, softWords, subwords, files } = recipe.url;
   const urlFilter = makeUrlFilter({
-    domains: [...DEFAULT_URL_LISTS.domains, ...domains],
-    urls: [...DEFAULT_URL_LISTS.urls, ...urls],
-    hardWords: [...DEFAULT_URL_LISTS.hardWords, ...hardWords],
-    softWords: [...DEFAULT_URL_LISTS.softWords, ...softWords],
-    subwords: [...DEFAULT_URL_LISTS.subwords, ...subwords],
+    domains: [...DEFAULT_URL_LISTS.domains, ...domains, ...linesOf(files.domains)],
+    urls: [...DEFAULT_URL_LISTS.urls, ...urls, ...linesOf(files.urls)],
+    hardWords: [...DEFAULT_URL_LISTS.hardWords, ...hardWords, ...linesOf(files.hardWords)],
+    softWords: [...DEFAULT_URL_LISTS.softWords, ...softWords, ...linesOf(files.softWords)],
+    subwords: [...DEFAULT_URL_LISTS.subwords, ...subwords, ...linesOf(files.subwords)],
   });
   const models = new Map<string, NgramModel>();
   for (const [language, path] of Object.entries(recipe.perplexity.models))
@@ -65,8 +67,8 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
   const wanted = new Set<string>(recipe.languages);
   const sets = RULE_SETS.filter((set) => recipe.rules.sets.includes(set));
 
-  const listOf = (language: string) => {
-    const list = blocklists.get(language) ?? makeBlocklist(language);
+  const listOf = (language: Language) => {
+    const list = blocklists.get(language) ?? makeBlocklist(language, linesOf(recipe.blocklist.files[language]));
     blocklists.set(language, list);
     return list;
   };
@@ -76,7 +78,11 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       case "paper":
         return paper(document);
       case "gopherQuality":
-        return gopherQuality(document, limits.gopherQuality);
+        return gopherQuality(
+          document,
+          limits.gopherQuality,
+          language === "en" ? GOPHER_STOP_WORDS : stopWordsOf(language),
+        );
       case "gopherRepetition":
         return gopherRepetition(document, limits.gopherRepetition);
       case "fineWeb":
@@ -89,6 +95,10 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
         return blocklist(document, listOf(language));
     }
   };
+
+  // A limit from the distribution comes when all documents are known (across.ts).
+  const { limit } = recipe.perplexity;
+  const perplexityLimit = typeof limit === "number" ? limit : Number.MAX_VALUE;
 
   const judge = (item: Item): Judged => {
     const { id, source, ordinal, offset, url, content } = item;
@@ -121,6 +131,7 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       if (content.body.length > recipe.limits.pageBytes) return end("quarantined", "extract", "page too large");
       const page = decodePage(content.body, content.contentType);
       if (!page) return end("quarantined", "extract", "undecodable");
+      if (page.charset !== "utf-8") line.charset = page.charset;
       const main = content.contentType.startsWith("text/plain") ? { text: page.text } : extractMainText(page.text);
       if (!main) {
         add("extract", [{ rule: "extract.noMainContent", value: 1, limit: 0, keep: "atMost" }]);
@@ -128,6 +139,8 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       }
       text = main.text;
     }
+    const controls = countControls(text);
+    if (controls > 0) line.controls = controls;
     text = clean(text);
     line.characters = codePoints(text);
     line.start = [...text.slice(0, 2 * START)].slice(0, START).join("");
@@ -139,7 +152,7 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       add("language", [{ rule: "language.undetermined", value: 1, limit: 0, keep: "atMost" }]);
     add("language", [{ rule: "language.wanted", value: wanted.has(language) ? 1 : 0, limit: 1, keep: "atLeast" }]);
     if (!wanted.has(language)) return finish(null);
-    add("language", [languageMeasure(found, language, recipe.language.limit ?? limitsOf(language).languageScore)]);
+    add("language", [languageMeasure(found, language, recipe.language.limit)]);
     if (failed()) return finish(null);
 
     const document = readDocument(text, language);
@@ -148,14 +161,19 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       const found = measureText(set, document, language);
       add(
         set,
-        found.map((measure) => ({ ...measure, limit: limits[measure.rule] ?? measure.limit })),
+        found.map((measure) => ({
+          ...measure,
+          // They are not in the text any more.
+          ...(measure.rule === "garbled.control" ? { value: ratio(controls, document.length + controls) } : {}),
+          limit: limits[measure.rule] ?? measure.limit,
+        })),
       );
       if (failed()) return finish(null);
     }
     const model = models.get(language);
     const perplexity = model ? documentPerplexity(model, text, (text) => text.split(/\s+/).filter(Boolean)) : null;
-    const limit = recipe.perplexity.limit ?? Number.MAX_VALUE;
-    if (perplexity !== null) add("perplexity", [{ rule: "lm.perplexity", value: perplexity, limit, keep: "atMost" }]);
+    if (perplexity !== null)
+      add("perplexity", [{ rule: "lm.perplexity", value: perplexity, limit: perplexityLimit, keep: "atMost" }]);
     return finish(text);
   };
   return { judge, dispose: () => identifier.dispose() };
@@ -164,6 +182,21 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
 async function* bytesOf(path: string) {
   for await (const piece of readPieces(path)) if ("bytes" in piece) yield piece.bytes;
 }
+
+/** The entries of a list file; none without one. @throws UserError when it cannot be read */
+function linesOf(path: string | undefined): string[] {
+  if (path === undefined) return [];
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UserError(`${path}: the list cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  return text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
+}
+
+const CONTROL = /(?![\t\n\r\u0085])\p{Cc}/gu;
+const countControls = (text: string) => text.match(CONTROL)?.length ?? 0;
 
 /** NFC, without control characters (but line breaks and tabs), halves of surrogate pairs replaced (rows 11, 12, 14). */
 export function clean(text: string): string {

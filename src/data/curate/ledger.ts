@@ -25,6 +25,10 @@ export interface LedgerLine {
   measures: StageMeasure[];
   /** Which document it nearly equals, and how much: by MinHash, or by all its words. */
   duplicateOf?: { id: string; similarity: number; how: string };
+  /** Control characters that were taken out of the text. */
+  controls?: number;
+  /** How the page was encoded, where it is not UTF-8. */
+  charset?: string;
   /** Passages that were cut out, in UTF-16 units of the text, and where they are first. */
   cuts?: { from: number; to: number; firstIn: string }[];
   /** How the text begins, or the first bytes of what cannot be read. */
@@ -55,35 +59,45 @@ export interface StageCounts {
 }
 
 /**
- * In, kept and dropped by stage, from the ledger. @throws when they do not add up: a document was lost or doubled, which
- * is a fault of ours.
+ * In, kept and dropped by stage, from the ledger, line by line in its order. @throws when they do not add up: a document was
+ * lost or doubled, which is a fault of ours.
  */
-export function countStages(lines: Iterable<LedgerLine>, stages: readonly string[]): Record<string, StageCounts> {
-  const counts = Object.fromEntries(
-    ["read", ...stages].map((stage) => [stage, { in: 0, kept: 0, dropped: 0, quarantined: 0 }]),
-  ) as Record<string, StageCounts>;
-  const seen = new Set<string>();
-  for (const { source, ordinal, outcome, stage } of lines) {
-    const place = `${source}#${ordinal}`;
-    if (seen.has(place)) throw new Error(`ledger: ${place} is there twice`);
-    seen.add(place);
-    for (const name of ["read", ...stages]) {
-      counts[name].in++;
-      if (outcome === "quarantined" && name === (stage ?? "read")) counts[name].quarantined++;
-      else if (outcome === "dropped" && name === stage) counts[name].dropped++;
-      else {
-        counts[name].kept++;
-        continue;
+export function makeStageCounter(stages: readonly string[]) {
+  const names = ["read", ...stages];
+  const counts: Record<string, StageCounts> = Object.fromEntries(
+    names.map((stage) => [stage, { in: 0, kept: 0, dropped: 0, quarantined: 0 }]),
+  );
+  const next = new Map<string, number>(); // of each source
+  return {
+    add({ source, ordinal, outcome, stage }: LedgerLine) {
+      const expected = next.get(source) ?? 0;
+      if (ordinal !== expected)
+        throw new Error(`ledger: ${source}#${ordinal} where ${source}#${expected} should be: lost or there twice`);
+      next.set(source, ordinal + 1);
+      for (const name of names) {
+        counts[name].in++;
+        if (outcome === "quarantined" && name === (stage ?? "read")) counts[name].quarantined++;
+        else if (outcome === "dropped" && name === stage) counts[name].dropped++;
+        else {
+          counts[name].kept++;
+          continue;
+        }
+        break;
       }
-      break;
-    }
-  }
-  for (const [name, { in: entered, kept, dropped, quarantined }] of Object.entries(counts))
-    if (entered !== kept + dropped + quarantined) throw new Error(`ledger: stage ${name} lost documents`);
-  const last = stages.at(-1) ?? "read";
-  stages.forEach((stage, i) => {
-    const before = i === 0 ? "read" : stages[i - 1];
-    if (counts[stage].in !== counts[before].kept) throw new Error(`ledger: ${before} and ${stage} do not fit`);
-  });
-  return { ...counts, total: { ...counts.read, kept: counts[last].kept } };
+    },
+    finish(): Record<string, StageCounts> {
+      for (const [name, { in: entered, kept, dropped, quarantined }] of Object.entries(counts))
+        if (entered !== kept + dropped + quarantined) throw new Error(`ledger: stage ${name} lost documents`);
+      names.slice(1).forEach((stage, i) => {
+        if (counts[stage].in !== counts[names[i]].kept) throw new Error(`ledger: ${names[i]} and ${stage} do not fit`);
+      });
+      return { ...counts, total: { ...counts.read, kept: counts[names[names.length - 1]].kept } };
+    },
+  };
+}
+
+export function countStages(lines: Iterable<LedgerLine>, stages: readonly string[]): Record<string, StageCounts> {
+  const counter = makeStageCounter(stages);
+  for (const line of lines) counter.add(line);
+  return counter.finish();
 }

@@ -3,8 +3,9 @@
  * counts again from the ledger's numbers. One page without network: its policy allows its own script only.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { writeWhole } from "../../util/runDir.ts";
 import { STAGES } from "./judge.ts";
 import type { LedgerLine } from "./ledger.ts";
@@ -13,13 +14,17 @@ import { PAGE_SCRIPT, PAGE_STYLE } from "./reportPage.ts";
 /** Documents whose numbers are in the page; of more, evenly spread ones. */
 const MOST = 20_000;
 
-/** Writes report.html beside ledger.jsonl in `folder`; returns its path. */
-export function writeCurationReport(folder: string): string {
+/** Writes report.html beside ledger.jsonl in `folder`; returns its path. The ledger is read line by line. */
+export async function writeCurationReport(folder: string): Promise<string> {
   const path = join(folder, "report.html");
-  const lines = readFileSync(join(folder, "ledger.jsonl"), "utf8").split("\n").filter(Boolean);
-  const step = Math.max(1, Math.ceil(lines.length / MOST));
-  const sample = lines.filter((_, i) => i % step === 0).map((line): LedgerLine => JSON.parse(line));
-  writeWhole(path, renderCurationReport(sample, lines.length));
+  const lines = () => createInterface({ input: createReadStream(join(folder, "ledger.jsonl")) });
+  let total = 0;
+  for await (const _ of lines()) total++;
+  const step = Math.max(1, Math.ceil(total / MOST));
+  const sample: LedgerLine[] = [];
+  let number = 0;
+  for await (const line of lines()) if (number++ % step === 0) sample.push(JSON.parse(line));
+  writeWhole(path, renderCurationReport(sample, total));
   return path;
 }
 

@@ -1,31 +1,25 @@
 /**
  * @file Web text from files to documents by language, with the ledger: documents by themselves first (chunks.ts), then near
- * duplicates and repeated passages among those that are left, within each language, as the paper does.
+ * duplicates and repeated passages among those that are left, within each language, as the paper does (across.ts).
  *
  * `out` holds documents/LANGUAGE.jsonl, ledger.jsonl, summary.json, recipe.json, report.html, and chunks/ to go on from.
+ * Memory for each document: its MinHash signature (896 bytes as datatrove has it), some numbers, and the identifier of a
+ * document that others refer to; texts only one chunk at a time.
  */
-import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Tokenizer } from "../../tokenizer/bpe.ts";
 import { UserError } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
-import { makeDuplicateFinder } from "../dedup/duplicates.ts";
-import { cutRepeats, isWorthKeeping, tokenEnds } from "../dedup/substring.ts";
+import { cutOut, isWorthKeeping } from "../dedup/substring.ts";
+import { makeRowWriter, type RowWriter } from "../files/writeRows.ts";
+import type { PerplexityCutoff } from "../lm/perplexity.ts";
 import { codePoints } from "../rules/pythonText.ts";
-import { type ChunkOptions, judgeChunks, readChunks } from "./chunks.ts";
+import { type Across, compareDocuments, PERPLEXITY } from "./across.ts";
+import { type ChunkOptions, judgeChunks, type Progress, readChunks } from "./chunks.ts";
+import { claimFolder } from "./claim.ts";
 import { STAGES } from "./judge.ts";
-import { countStages, type LedgerLine } from "./ledger.ts";
+import { type LedgerLine, makeStageCounter, type StageCounts } from "./ledger.ts";
 import type { Recipe } from "./recipe.ts";
 import { writeCurationReport } from "./report.ts";
 
@@ -33,181 +27,128 @@ export interface CurateOptions extends Omit<ChunkOptions, "folder"> {
   out: string;
   /** Of which tokens repeated passages are made; UTF-8 bytes otherwise. */
   tokenizer?: Tokenizer;
+  /** Start again where `out` is of another recipe or of other inputs. */
+  force?: boolean;
 }
 
 export interface Summary {
-  stages: ReturnType<typeof countStages>;
+  stages: Record<string, StageCounts>;
   languages: Record<string, { documents: number; characters: number }>;
   recipe: Recipe;
   inputs: { name: string; bytes: number }[];
+  /** Perplexity limits that were derived from this run's documents. */
+  perplexity?: Record<string, PerplexityCutoff>;
+  /** Languages whose passages were compared in several parts: repeats between the parts stay. */
+  parts?: Record<string, number>;
 }
 
-/** Runs the recipe over the inputs; goes on from where an earlier run of the same recipe and inputs stopped. */
-export async function curate({ out, tokenizer, ...options }: CurateOptions): Promise<Summary> {
-  const { inputs, recipe } = options;
-  claimFolder(out, inputs, recipe);
-  const chunks = await judgeChunks({ ...options, folder: out });
+/** Characters of a language's documents that are held before they are written. */
+const HELD = 1 << 20;
 
-  const dropped = findDuplicates(out, chunks, recipe);
-  const cut = cutPassages(out, chunks, recipe, dropped, tokenizer);
-  const documents = new Files(join(out, "documents"), recipe.languages);
-  const ledger = new Files(out, ["ledger"]);
-  const languages: Summary["languages"] = {};
-  const lines: LedgerLine[] = [];
-  let number = 0;
-  for (const { line, text } of readChunks(out, chunks)) {
-    let kept = text;
-    if (text !== null) {
-      const duplicate = dropped.get(number);
-      const passages = cut.get(number);
-      if (duplicate) {
-        Object.assign(line, {
-          outcome: "dropped",
-          stage: "minHash",
-          reason: "minHash.duplicate",
-          duplicateOf: duplicate,
-        });
-        kept = null;
-      } else if (passages) {
-        line.cuts = passages.cuts;
-        kept = passages.text;
-        if (kept === null)
-          Object.assign(line, { outcome: "dropped", stage: "substring", reason: "substring.tooLittleLeft" });
-      }
-      number++;
-    }
-    if (kept !== null) {
-      const { id, url, language } = line;
-      documents.write(language!, JSON.stringify({ id, text: kept, language, url }));
-      languages[language!] ??= { documents: 0, characters: 0 };
-      languages[language!].documents++;
-      languages[language!].characters += codePoints(kept);
-    }
-    ledger.write("ledger", JSON.stringify(line));
-    lines.push({ ...line, measures: [] });
-  }
-  documents.close();
-  ledger.close();
-  const summary: Summary = {
-    stages: countStages(lines, STAGES),
-    languages: Object.fromEntries(Object.entries(languages).sort()),
-    recipe,
-    inputs: inputs.map((path) => ({ name: basename(path), bytes: statSync(path).size })),
+/** Runs the recipe over the inputs; goes on from where an earlier run of the same recipe and inputs stopped. */
+export async function curate({ out, tokenizer, force, ...options }: CurateOptions): Promise<Summary> {
+  const { inputs, recipe, signal, onProgress } = options;
+  claimFolder({ out, inputs, recipe, force });
+  await judgeChunks({ ...options, folder: out });
+
+  const total = countDocuments(out);
+  const pause = async (phase: Progress["phase"], documents: number) => {
+    if (documents % 64 !== 0) return;
+    await new Promise<void>((resolve) => setImmediate(resolve)); // so that Ctrl-C is seen
+    if (signal?.aborted) throw new UserError("stopped; the same command goes on from here");
+    onProgress?.({ phase, documents, resumed: 0, done: documents, total });
   };
+  const across = await compareDocuments(out, recipe, pause, tokenizer);
+  const summary = await writeResults(out, recipe, across, pause);
+  summary.inputs = inputs.map((path) => ({ name: basename(path), bytes: statSync(path).size }));
   writeWhole(join(out, "summary.json"), `${JSON.stringify(summary, null, 1)}\n`);
-  writeCurationReport(out);
+  await writeCurationReport(out);
   return summary;
 }
 
-/** A folder is of one recipe and one list of inputs. @throws UserError for another's, or when files cannot be read. */
-function claimFolder(out: string, inputs: readonly string[], recipe: Recipe) {
-  const sizes = inputs.map((path) => {
-    try {
-      return `${basename(path)} ${statSync(path).size}`;
-    } catch (error) {
-      throw new UserError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-    }
-  });
-  const names = new Set(inputs.map((path) => basename(path)));
-  if (names.size < inputs.length)
-    throw new UserError("two inputs have the same file name; rename one: documents are named after their file");
-  const text = JSON.stringify({ recipe, inputs: sizes }, null, 1);
-  const fingerprint = createHash("sha256").update(text).digest("hex");
-  const path = join(out, "recipe.json");
-  if (!existsSync(path)) {
-    if (existsSync(out) && statSync(out).isDirectory() === false)
-      throw new UserError(`--out ${out}: is a file; expected a folder`);
-    mkdirSync(out, { recursive: true });
-    writeWhole(path, `${JSON.stringify({ fingerprint, inputs: sizes, recipe }, null, 1)}\n`);
-    return;
-  }
-  const found = JSON.parse(readFileSync(path, "utf8")) as { fingerprint: string };
-  if (found.fingerprint !== fingerprint)
-    throw new UserError(`--out ${out}: holds a run of another recipe or other inputs; choose another folder`);
+function countDocuments(folder: string): number {
+  let documents = 0;
+  for (const _ of readChunks(folder)) documents++;
+  return documents;
 }
 
-/** The documents that have a text after the stages of chunks.ts, numbered. */
-function* keptSoFar(folder: string, chunks: number): Generator<{ number: number; line: LedgerLine; text: string }> {
+async function writeResults(
+  out: string,
+  recipe: Recipe,
+  across: Across,
+  pause: (phase: "writing", documents: number) => Promise<void>,
+): Promise<Summary> {
+  rmSync(join(out, "documents"), { recursive: true, force: true });
+  const documents = new Map<string, RowWriter>();
+  const writerOf = (language: string) => {
+    const writer =
+      documents.get(language) ?? makeRowWriter(join(out, "documents", `${language}.${recipe.output}`), HELD);
+    documents.set(language, writer);
+    return writer;
+  };
+  const ledger = makeRowWriter(join(out, "ledger.jsonl"), HELD);
+  const counter = makeStageCounter(STAGES);
+  const languages: Summary["languages"] = {};
+  const names = new Map<number, string>(); // of documents that others refer to, which come before those
   let number = 0;
-  for (const { line, text } of readChunks(folder, chunks)) if (text !== null) yield { number: number++, line, text };
-}
-
-type Dropped = Map<number, NonNullable<LedgerLine["duplicateOf"]>>;
-
-/** By the document's number among those that were kept so far. */
-function findDuplicates(folder: string, chunks: number, { minHash }: Recipe): Dropped {
-  const dropped: Dropped = new Map();
-  if (!minHash) return dropped;
-  const finder = makeDuplicateFinder({ ...minHash, hash: "xxh64", draw: "allThenAll" });
-  const ids: string[] = [];
-  for (const { line, text } of keptSoFar(folder, chunks)) {
-    finder.add(text, line.language!);
-    ids.push(line.id);
-  }
-  for (const { document, of, similarity, how } of finder.find())
-    dropped.set(document, { id: ids[of], similarity, how });
-  return dropped;
-}
-
-interface CutDocument {
-  /** Null: too little is left. */
-  text: string | null;
-  cuts: NonNullable<LedgerLine["cuts"]>;
-}
-
-function cutPassages(folder: string, chunks: number, recipe: Recipe, dropped: Dropped, tokenizer?: Tokenizer) {
-  const result = new Map<number, CutDocument>();
-  if (!recipe.substring) return result;
-  const languages = new Set<string>();
-  for (const { line } of keptSoFar(folder, chunks)) languages.add(line.language!);
-  for (const language of languages) {
-    const documents: { number: number; id: string; text: string }[] = [];
-    for (const { number, line, text } of keptSoFar(folder, chunks))
-      if (line.language === language && !dropped.has(number)) documents.push({ number, id: line.id, text });
-    const tokenized = documents.map(({ text }) => {
-      const ids = tokenizer ? tokenizer.encode(text) : [...Buffer.from(text)];
-      const ends = tokenizer ? tokenEnds(ids, tokenizer.tokenBytes) : Uint32Array.from(ids, (_, i) => i + 1);
-      return { text, ids, ends };
-    });
-    cutRepeats(tokenized, recipe.substring).forEach((found, i) => {
-      if (found.cuts.length === 0) return;
-      const cuts = found.cuts.map(({ from, to, first }) => ({ from, to, firstIn: documents[first.document].id }));
-      result.set(documents[i].number, { text: isWorthKeeping(found) ? found.text : null, cuts });
-    });
-  }
-  return result;
-}
-
-/** Files of lines that are written beside their places and renamed together at the end. */
-class Files {
-  private readonly open = new Map<string, { file: number; lines: string[] }>();
-  constructor(
-    private readonly folder: string,
-    names: readonly string[],
-  ) {
-    mkdirSync(folder, { recursive: true });
-    for (const name of names) rmSync(this.path(name), { force: true });
-  }
-
-  private path = (name: string) => join(this.folder, `${name}.jsonl`);
-
-  write(name: string, line: string) {
-    const entry = this.open.get(name) ?? { file: openSync(`${this.path(name)}.partial`, "w"), lines: [] };
-    this.open.set(name, entry);
-    entry.lines.push(`${line}\n`);
-    if (entry.lines.length >= 256) this.flush(entry);
-  }
-
-  private flush(entry: { file: number; lines: string[] }) {
-    writeSync(entry.file, entry.lines.join(""));
-    entry.lines = [];
-  }
-
-  close() {
-    for (const [name, entry] of this.open) {
-      this.flush(entry);
-      closeSync(entry.file);
-      renameSync(`${this.path(name)}.partial`, this.path(name));
+  let written = 0;
+  for (const { line, text } of readChunks(out)) {
+    await pause("writing", ++written);
+    let kept = text;
+    if (text !== null && line.language !== null) {
+      const cutoff = across.cutoffs[line.language];
+      const measure = cutoff && line.measures.find(({ rule }) => rule === PERPLEXITY);
+      if (measure) measure.limit = cutoff.limit;
+      if (across.isSurprising(line)) {
+        Object.assign(line, { outcome: "dropped", stage: "perplexity", reason: PERPLEXITY });
+        kept = null;
+      } else kept = settle(number++, line, text, across, names);
     }
+    if (kept !== null) {
+      const { id, url } = line;
+      const language = line.language!;
+      writerOf(language).write({ id, text: kept, language, url });
+      languages[language] ??= { documents: 0, characters: 0 };
+      languages[language].documents++;
+      languages[language].characters += codePoints(kept);
+    }
+    ledger.write({ ...line });
+    counter.add(line);
   }
+  for (const writer of documents.values()) writer.close();
+  ledger.close();
+  const several = Object.entries(across.parts).filter(([, parts]) => parts > 1);
+  return {
+    stages: counter.finish(),
+    languages: Object.fromEntries(Object.entries(languages).sort()),
+    recipe,
+    inputs: [],
+    ...(Object.keys(across.cutoffs).length > 0 ? { perplexity: across.cutoffs } : {}),
+    ...(several.length > 0 ? { parts: Object.fromEntries(several) } : {}),
+  };
+}
+
+/** What is left of a document beside the others; the ledger's line says so. */
+function settle(
+  number: number,
+  line: LedgerLine,
+  text: string,
+  across: Across,
+  names: Map<number, string>,
+): string | null {
+  if (across.referred.has(number)) names.set(number, line.id);
+  const of = across.duplicateOf(number);
+  if (of >= 0) {
+    const duplicateOf = { id: names.get(of)!, ...across.similarity(number) };
+    Object.assign(line, { outcome: "dropped", stage: "minHash", reason: "minHash.duplicate", duplicateOf });
+    return null;
+  }
+  const passages = across.passages.get(number);
+  if (!passages) return text;
+  const found = cutOut(text, across.ends(text), passages);
+  if (found.cuts.length === 0) return text;
+  line.cuts = found.cuts.map(({ from, to, first }) => ({ from, to, firstIn: names.get(first.document)! }));
+  if (isWorthKeeping(found)) return found.text;
+  Object.assign(line, { outcome: "dropped", stage: "substring", reason: "substring.tooLittleLeft" });
+  return null;
 }

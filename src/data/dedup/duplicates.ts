@@ -44,8 +44,11 @@ function growing(start: number) {
   };
 }
 
-/** Memory: a signature for each document, 896 bytes with datatrove's 112 values of 64 bits. */
-export function makeDuplicateFinder(config: MinHashConfig): DuplicateFinder {
+/**
+ * Memory: a signature for each document, 896 bytes with datatrove's 112 values of 64 bits.
+ * @param least candidates of a lower estimated similarity are no duplicates; 0 takes every candidate, as datatrove does
+ */
+export function makeDuplicateFinder(config: MinHashConfig, least = 0): DuplicateFinder {
   const hasher = makeMinHasher(config);
   const bandWords = config.rows * wordsPerValue(config.hash);
   const languages = new Map<string, { signatures: ReturnType<typeof growing>; documents: number[] }>();
@@ -74,8 +77,12 @@ export function makeDuplicateFinder(config: MinHashConfig): DuplicateFinder {
       for (const { signatures, documents } of languages.values()) {
         const data = signatures.room(0);
         const clusters = makeClusters(documents.length);
+        const signature = (i: number) => data.subarray(i * hasher.length, (i + 1) * hasher.length);
+        const similarityOf = (a: number, b: number) =>
+          estimateJaccard(signature(a), signature(b), wordsPerValue(config.hash));
         const same = (earlier: number, later: number) => {
           if (clusters.find(earlier) === clusters.find(later)) return true;
+          if (least > 0 && similarityOf(earlier, later) < least) return false;
           if (verify && !verify(documents[earlier], documents[later])) return false;
           clusters.join(earlier, later);
           return true;
@@ -90,12 +97,10 @@ export function makeDuplicateFinder(config: MinHashConfig): DuplicateFinder {
           };
           eachCandidate(records, same);
         }
-        const signature = (i: number) => data.subarray(i * hasher.length, (i + 1) * hasher.length);
         documents.forEach((document, i) => {
           const of = clusters.find(i);
           if (of === i) return;
-          const similarity = estimateJaccard(signature(i), signature(of), wordsPerValue(config.hash));
-          found.push({ document, of: documents[of], similarity, how: "minHash" });
+          found.push({ document, of: documents[of], similarity: similarityOf(i, of), how: "minHash" });
         });
       }
       return found.sort((a, b) => a.document - b.document);

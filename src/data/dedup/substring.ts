@@ -168,7 +168,8 @@ export interface CutText {
 export const LEAST_CHARACTERS = 20;
 
 /** Whether a text that was cut has enough left to stay. A text that was not cut stays, however short. */
-export const isWorthKeeping = ({ cuts, characters }: CutText) => cuts.length === 0 || characters >= LEAST_CHARACTERS;
+export const isWorthKeeping = ({ cuts, characters }: Omit<CutText, "cuts"> & { cuts: readonly unknown[] }) =>
+  cuts.length === 0 || characters >= LEAST_CHARACTERS;
 
 /** Finds the repeats in documents and cuts them out. */
 export function cutRepeats(
@@ -182,12 +183,20 @@ export function cutRepeats(
     options,
   ))
     repeats[repeat.document].push(repeat);
-  return documents.map(({ text, ends }, i) => {
-    const cuts = unitsOf(text, ends, repeats[i], normalized).map(({ from, to, first }) => ({ from, to, first }));
-    const left = [...cuts, { from: text.length, to: text.length }].map(({ from }, j) =>
-      text.slice(j === 0 ? 0 : cuts[j - 1].to, from),
-    );
-    const rest = left.join("");
-    return { text: rest, cuts, characters: codePoints(rest) };
-  });
+  return documents.map(({ text, ends }, i) => cutOut(text, ends, repeats[i], normalized));
+}
+
+/** Cuts ranges of tokens out of a text; `ends` as in {@link unitsOf}. What else a range says stays with its cut. */
+export function cutOut<F>(
+  text: string,
+  ends: Uint32Array,
+  ranges: readonly (Interval & { first: F })[],
+  normalized: (text: string) => string = normalize,
+) {
+  const cuts = unitsOf(text, ends, ranges, normalized).map(({ from, to, first }) => ({ from, to, first }));
+  const left = [...cuts, { from: text.length, to: text.length }].map(({ from }, j) =>
+    text.slice(j === 0 ? 0 : cuts[j - 1].to, from),
+  );
+  const rest = left.join("");
+  return { text: rest, cuts, characters: codePoints(rest) };
 }

@@ -21,11 +21,11 @@ export interface RowWriter {
 export const OUTPUT_KINDS = ["jsonl", "jsonl.gz", "parquet"] as const;
 export type OutputKind = (typeof OUTPUT_KINDS)[number];
 
-/** Characters of rows that are held before they are written: a gzip member, a Parquet row group. */
+/** Characters of rows that are held before they are written, if no other number is given: a gzip member, a row group. */
 const HELD = 16 << 20;
 
 /** Opens `path` (.jsonl, .jsonl.gz or .parquet). @throws UserError when it is of another kind or cannot be written. */
-export function makeRowWriter(path: string): RowWriter {
+export function makeRowWriter(path: string, most = HELD): RowWriter {
   const kind = OUTPUT_KINDS.find((kind) => path.endsWith(`.${kind}`));
   if (!kind)
     throw new UserError(`${path}: unknown kind of file; expected ${OUTPUT_KINDS.map((k) => `.${k}`).join(", ")}`);
@@ -54,7 +54,7 @@ export function makeRowWriter(path: string): RowWriter {
       const line = JSON.stringify(row);
       lines.push(line);
       held += line.length;
-      if (held >= HELD) flush();
+      if (held >= most) flush();
     },
     close() {
       flush();
