@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
+import { UserError } from "../../src/util/assert.ts";
 
 const CACHE = fileURLToPath(new URL("../../.cache/corpus", import.meta.url));
 const PACKAGES: Record<string, { version: string; integrity: string }> = JSON.parse(
@@ -16,17 +17,24 @@ const PACKAGES: Record<string, { version: string; integrity: string }> = JSON.pa
 
 export const packageVersion = (name: string): string => PACKAGES[name].version;
 
-/** The folder with the files of package `name` that match `files` (package.json and licences always come along). */
-export function fetchPackage(name: string, files: RegExp): string {
+/**
+ * The folder with the files of package `name` that match `files` (package.json and licences always come along). `from`: a
+ * folder in which `npm pack` has put the package, for machines without a network.
+ * @throws UserError when it is not there and cannot be fetched
+ */
+export function fetchPackage(name: string, files: RegExp, from?: string): string {
   const { version, integrity } = PACKAGES[name];
   const stem = `${name.replace("@", "").replace("/", "-")}-${version}`;
   const folder = join(CACHE, "files", stem);
   const stamp = join(folder, ".unpacked");
   const wanted = `${integrity} ${files}`;
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return folder;
-  const tarball = download(name, version, stem);
+  const tarball = from ? readFrom(from, stem) : download(name, version, stem);
   const hash = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
-  if (hash !== integrity) throw new Error(`${name}@${version}: got ${hash}, expected ${integrity}; delete ${CACHE}`);
+  if (hash !== integrity)
+    throw new UserError(
+      `${name}@${version}: got ${hash}, expected ${integrity}; delete ${from ?? CACHE} and fetch again`,
+    );
   rmSync(folder, { recursive: true, force: true });
   for (const [path, content] of readTar(gunzipSync(tarball))) {
     const inside = path.slice(path.indexOf("/") + 1);
@@ -39,13 +47,27 @@ export function fetchPackage(name: string, files: RegExp): string {
   return folder;
 }
 
+function readFrom(folder: string, stem: string): Buffer {
+  try {
+    return readFileSync(join(folder, `${stem}.tgz`));
+  } catch {
+    throw new UserError(`${join(folder, `${stem}.tgz`)}: cannot be read; expected the file that npm pack writes`);
+  }
+}
+
 function download(name: string, version: string, stem: string): Buffer {
   const tarball = join(CACHE, "tgz", `${stem}.tgz`);
   if (!existsSync(tarball)) {
     const partial = join(CACHE, "partial");
     mkdirSync(partial, { recursive: true });
     mkdirSync(dirname(tarball), { recursive: true });
-    execFileSync("npm", ["pack", "--silent", `${name}@${version}`], { cwd: partial });
+    try {
+      execFileSync("npm", ["pack", "--silent", `${name}@${version}`], { cwd: partial, stdio: "pipe" });
+    } catch {
+      throw new UserError(
+        `npm pack ${name}@${version} failed; expected a network: run it where there is one, and give its folder`,
+      );
+    }
     renameSync(join(partial, `${stem}.tgz`), tarball);
   }
   return readFileSync(tarball);
