@@ -14,6 +14,7 @@ import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
 import { addMixtureCommand } from "./dataMixture.ts";
 import { addPairsCommand } from "./dataPairs.ts";
+import { addSynthesizeCommand, addTranslateCommand } from "./dataSynthesize.ts";
 import { wholeNumber } from "./options.ts";
 import { startProgress } from "./progress.ts";
 
@@ -57,6 +58,8 @@ export function addDataCommand(program: Command) {
     .action(() => console.log(stringify(parseRecipe({})).trimEnd()));
   addMixtureCommand(data);
   addPairsCommand(data);
+  addSynthesizeCommand(data);
+  addTranslateCommand(data);
 }
 
 async function web(inputs: string[], { out, recipe, tokenizer, threads, force, json }: WebOptions) {

@@ -1,0 +1,59 @@
+/** @file `marco data synthesize` and `marco data translate`: text from models (paper section 3.1.4). */
+import type { Command } from "commander";
+import { readJobRecipe, synthesizeSchema, translateSchema } from "../data/generated/recipe.ts";
+import { synthesize } from "../data/generated/synthesize.ts";
+import { translateRows } from "../data/generated/translate.ts";
+import { runAsking } from "./asking.ts";
+
+interface Flags {
+  recipe: string;
+  out: string;
+  json?: boolean;
+}
+
+const GOES_ON = "every answer is kept in answers.jsonl, so the same command goes on after an interruption";
+
+export function addSynthesizeCommand(data: Command) {
+  data
+    .command("synthesize")
+    .description(
+      `explanations and stories around keywords, and rarer samples, from models in turn (Table 14), checked; ${GOES_ON}`,
+    )
+    .requiredOption("--recipe <file>", "YAML or JSON: models, count, keywords ...; every key is in src/data/generated")
+    .requiredOption("--out <folder>", "texts.jsonl, ledger.jsonl, summary.json, answers.jsonl")
+    .option("--json", "the summary as JSON")
+    .action(async ({ recipe: path, out, json }: Flags) => {
+      const recipe = readJobRecipe(path, synthesizeSchema);
+      await runAsking({
+        ...{ out, recipe, json, total: recipe.count },
+        run: async ({ open, ...asking }) => {
+          const models = [];
+          for (const model of recipe.models) models.push(await open(model));
+          return synthesize({ out, recipe, models, ...asking });
+        },
+      });
+    });
+}
+
+export function addTranslateCommand(data: Command) {
+  data
+    .command("translate")
+    .description(
+      `translate the instruction, the question or the answer of each row into another language, all drawn; ${GOES_ON}`,
+    )
+    .argument("<files...>", "rows {instruction, input, output}, {question, answer} or {messages}")
+    .requiredOption("--recipe <file>", "YAML or JSON: models, languages, parts ...")
+    .requiredOption("--out <folder>", "rows.jsonl, ledger.jsonl, summary.json, answers.jsonl")
+    .option("--json", "the summary as JSON")
+    .action(async (inputs: string[], { recipe: path, out, json }: Flags) => {
+      const recipe = readJobRecipe(path, translateSchema);
+      await runAsking({
+        ...{ out, recipe, json },
+        run: async ({ open, ...asking }) => {
+          const models = [];
+          for (const model of recipe.models) models.push(await open(model));
+          return translateRows({ inputs, out, recipe, models, ...asking });
+        },
+      });
+    });
+}
