@@ -37,9 +37,18 @@ export interface AskingOptions<C extends JobCounts> {
   /** How many items there are, where it is known. */
   total?: number;
   run: (asking: Asking) => Promise<C>;
+  /** Lines after the counts. */
+  describeMore?: (counts: C) => string[];
 }
 
-export async function runAsking<C extends JobCounts>({ out, recipe, json, total, run }: AskingOptions<C>) {
+export async function runAsking<C extends JobCounts>({
+  out,
+  recipe,
+  json,
+  total,
+  run,
+  describeMore,
+}: AskingOptions<C>) {
   const { budget, concurrency, retries, limits } = recipe;
   const controller = new AbortController();
   const progress = startProgress("items");
@@ -82,7 +91,7 @@ export async function runAsking<C extends JobCounts>({ out, recipe, json, total,
   }
   progress.end(`${counts.in} · ${describeSpent(session, budget)}`);
   writeWhole(join(out, "summary.json"), `${JSON.stringify(counts, null, 1)}\n`);
-  console.log(json ? JSON.stringify(counts) : describe(counts));
+  console.log(json ? JSON.stringify(counts) : [describe(counts), ...(describeMore?.(counts) ?? [])].join("\n"));
   if (counts.quarantined > limits.quarantined * counts.in)
     throw new UserError(
       `${counts.quarantined} of ${counts.in} items could not be read or got no answer, more than limits.quarantined ${limits.quarantined}; ledger.jsonl says why, and the same command asks for what is missing`,

@@ -14,6 +14,7 @@ import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
 import { addMixtureCommand } from "./dataMixture.ts";
 import { addPairsCommand } from "./dataPairs.ts";
+import { addPreferencesCommand } from "./dataPreferences.ts";
 import { addSynthesizeCommand, addTranslateCommand } from "./dataSynthesize.ts";
 import { wholeNumber } from "./options.ts";
 import { startProgress } from "./progress.ts";
@@ -60,6 +61,7 @@ export function addDataCommand(program: Command) {
   addPairsCommand(data);
   addSynthesizeCommand(data);
   addTranslateCommand(data);
+  addPreferencesCommand(data);
 }
 
 async function web(inputs: string[], { out, recipe, tokenizer, threads, force, json }: WebOptions) {

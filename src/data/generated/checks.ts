@@ -52,7 +52,7 @@ export function answerMeasures(
   ];
 }
 
-/** Of a text: the language, the length, what it copies, and Gopher's rules of repetition with FineWeb-2's limits of the language. */
+/** Of a text: the language, the length, what it copies, and what repeats itself. */
 export function textMeasures(text: string, expected: Expected, identify: Identify, checks: Checks): Measure[] {
   const { language, minLength, maxLength, prompt } = expected;
   const length = lengthOf(text, language);
@@ -61,8 +61,20 @@ export function textMeasures(text: string, expected: Expected, identify: Identif
     atLeast("answer.tooShort", length, Math.floor(checks.shorter * minLength)),
     atMost("answer.tooLong", length, Math.ceil(checks.longer * maxLength)),
     atMost("answer.copied", copiedShare(text, prompt, language), checks.copied),
-    ...gopherRepetition(readDocument(text, language), limitsOf(language).gopherRepetition),
+    ...repetition(text, language),
   ];
+}
+
+/** Gopher's least length in words: in a shorter text the commonest n-gram is a large share even if it occurs once. */
+const LEAST_WORDS = 50;
+
+/** Gopher's rules of repetition with FineWeb-2's limits; of a short text those that count only what comes again. */
+export function repetition(text: string, language: Language): Measure[] {
+  const document = readDocument(text, language);
+  const measures = gopherRepetition(document, limitsOf(language).gopherRepetition);
+  return document.words.count >= LEAST_WORDS
+    ? measures
+    : measures.filter(({ rule }) => !/^gopher\.top\dGram$/.test(rule));
 }
 
 /** Words, or characters without white space where no spaces are written. */
