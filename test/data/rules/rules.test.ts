@@ -188,7 +188,9 @@ describe("blocked words", () => {
   test("count where no letter touches them; in unspaced languages anywhere", () => {
     const list = indexWords(["bad", "very bad", "x"], false);
     expect(findBlocked("bad, badly very bad! x-ray unbad bad9", list)).toEqual(["bad", "very bad", "x"]);
-    expect(findBlocked("unbadly", indexWords(["bad"], true))).toEqual(["bad"]);
+    const unspaced = indexWords(["悪い", "bad", "3p", "ラバー", "กู"], true);
+    expect(findBlocked("とても悪い人 3p、bad！ラバーの ก็กู", unspaced)).toEqual(["悪い", "3p", "bad", "ラバー", "กู"]);
+    expect(findBlocked("radius:3px unbad スクラバー ラバーズ กู้", unspaced)).toEqual([]); // parts of longer words
     expect(findBlocked("", list)).toEqual([]);
   });
 
