@@ -15,6 +15,7 @@ import { UserError } from "../util/assert.ts";
 import { addMixtureCommand } from "./dataMixture.ts";
 import { addPairsCommand } from "./dataPairs.ts";
 import { addPreferencesCommand } from "./dataPreferences.ts";
+import { addSftCommand } from "./dataSft.ts";
 import { addSynthesizeCommand, addTranslateCommand } from "./dataSynthesize.ts";
 import { wholeNumber } from "./options.ts";
 import { startProgress } from "./progress.ts";
@@ -62,6 +63,7 @@ export function addDataCommand(program: Command) {
   addSynthesizeCommand(data);
   addTranslateCommand(data);
   addPreferencesCommand(data);
+  addSftCommand(data);
 }
 
 async function web(inputs: string[], { out, recipe, tokenizer, threads, force, json }: WebOptions) {

@@ -61,7 +61,7 @@ export async function openOwnModel(folder: string, engine: string): Promise<Chat
 }
 
 /** Of all that an answer depends on: weights, configuration, tokenizer and template. 12 hexadecimal digits of SHA-256. */
-async function hashOf(folder: string): Promise<string> {
+export async function hashOf(folder: string): Promise<string> {
   const hash = createHash("sha256");
   for (const name of readdirSync(folder).sort()) {
     if (!/\.(safetensors|json|jinja|txt)$/.test(name)) continue;

@@ -15,7 +15,7 @@ import { PAGE_SCRIPT, PAGE_STYLE } from "./reportPage.ts";
 const MOST = 20_000;
 
 /** Writes report.html beside ledger.jsonl in `folder`; returns its path. The ledger is read line by line. */
-export async function writeCurationReport(folder: string): Promise<string> {
+export async function writeCurationReport(folder: string, stages: readonly string[] = STAGES): Promise<string> {
   const path = join(folder, "report.html");
   const lines = () => createInterface({ input: createReadStream(join(folder, "ledger.jsonl")) });
   let total = 0;
@@ -24,16 +24,20 @@ export async function writeCurationReport(folder: string): Promise<string> {
   const sample: LedgerLine[] = [];
   let number = 0;
   for await (const line of lines()) if (number++ % step === 0) sample.push(JSON.parse(line));
-  writeWhole(path, renderCurationReport(sample, total));
+  writeWhole(path, renderCurationReport(sample, total, stages));
   return path;
 }
 
 /** The page as text. `total`: how many documents `lines` are a sample of. */
-export function renderCurationReport(lines: readonly LedgerLine[], total: number): string {
+export function renderCurationReport(
+  lines: readonly LedgerLine[],
+  total: number,
+  stages: readonly string[] = STAGES,
+): string {
   const rules = [...new Set(lines.flatMap(({ measures }) => measures.map(({ stage, rule }) => `${stage} ${rule}`)))];
   const numberOf = new Map(rules.map((rule, i) => [rule, i]));
   const data = {
-    stages: STAGES,
+    stages,
     rules: rules.map((rule) => {
       const [stage, name] = rule.split(" ");
       const first = lines.flatMap(({ measures }) => measures).find((m) => m.stage === stage && m.rule === name)!;
