@@ -3,10 +3,11 @@
  * duplicates, best quality first. What is expensive is kept in work/, so that a run that was stopped goes on and writes the
  * same bytes.
  *
- * `out` holds sft.*, ledger.jsonl, summary.json, recipe.json, and work/ to go on from.
+ * `out` holds sft.*, ledger.jsonl, summary.json, report.html, recipe.json, and work/ to go on from.
  */
 import { join } from "node:path";
 import type { ChatMessage } from "../../tokenizer/chatTemplate.ts";
+import { writeCurationReport } from "../curate/report.ts";
 import { claimFolder } from "../files/claimFolder.ts";
 import type { ChatModel } from "../llm/chatModel.ts";
 import { inOrder } from "../llm/inOrder.ts";
@@ -87,7 +88,9 @@ export async function runChats(options: ChatsRun): Promise<SelectionSummary> {
       const vectors = await embedAll({ out, embedder, items, textsOf, onProgress: progress, stop });
       dropAlike(selection, items, vectors, recipe.semantic.below);
     }
-    return selection.finish({ out, name: "sft", kind: recipe.output, stages: CHAT_STAGES });
+    const summary = selection.finish({ out, name: "sft", kind: recipe.output, stages: CHAT_STAGES });
+    await writeCurationReport(out, CHAT_STAGES);
+    return summary;
   } finally {
     candidates.close();
   }

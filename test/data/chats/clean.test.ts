@@ -121,7 +121,7 @@ describe("HTML", () => {
 });
 
 describe("emoji", () => {
-  const cleaned = (text: string) => removeEmoji(text).text;
+  const cleaned = (text: string) => removeEmoji(text).text.trim();
   test("sequences, skin tones, flags and keycaps go whole, and leave one space", () => {
     expect(removeEmoji("Great 👍🏽 job!")).toEqual({ text: "Great job!", count: 1 });
     expect(cleaned("👩‍👩‍👧‍👦 family 🇩🇪🇫🇷, heart ❤️")).toBe("family, heart");

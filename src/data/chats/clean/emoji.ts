@@ -37,8 +37,7 @@ const closeGaps = (text: string) =>
   text.replace(
     /([ \t]*)\uf8fe(?:[ \t]*\uf8fe)*([ \t]*)/g,
     (match: string, before: string, after: string, at: number) => {
-      const [left, right] = [text[at - 1] ?? "\n", text[at + match.length] ?? "\n"];
-      if (left === "\n" || /[\n.,;:!?)\]]/.test(right)) return "";
+      if (text[at - 1] === "\n" || /[\n.,;:!?)\]]/.test(text[at + match.length] ?? "")) return "";
       return before && after ? " " : before || after;
     },
   );
