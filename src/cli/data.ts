@@ -12,6 +12,7 @@ import { curate, type Summary } from "../data/curate/run.ts";
 import { deriveLimits } from "../data/rules/thresholds.ts";
 import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
+import { addExportCommand } from "./dataExport.ts";
 import { addMixtureCommand } from "./dataMixture.ts";
 import { addPairsCommand } from "./dataPairs.ts";
 import { addPreferencesCommand } from "./dataPreferences.ts";
@@ -58,6 +59,7 @@ export function addDataCommand(program: Command) {
     .command("recipe")
     .description("print the recipe with all defaults")
     .action(() => console.log(stringify(parseRecipe({})).trimEnd()));
+  addExportCommand(data);
   addMixtureCommand(data);
   addPairsCommand(data);
   addSynthesizeCommand(data);
