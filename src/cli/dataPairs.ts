@@ -16,6 +16,7 @@ interface PairsOptions {
   recipe?: string;
   embedder?: string;
   pooling: "mean" | "cls";
+  force?: boolean;
   printRecipe?: boolean;
   json?: boolean;
 }
@@ -33,13 +34,14 @@ export function addPairsCommand(data: Command) {
     .option("--recipe <file>", "YAML or JSON; see --print-recipe")
     .option("--embedder <folder>", "sentence vectors of a model (LaBSE, E5) in place of the lexical similarity")
     .option("--pooling <mean|cls>", "of --embedder: LaBSE has cls", "mean")
+    .option("--force", "start again where --out holds a run of another recipe or of other inputs")
     .option("--print-recipe", "print the recipe with all defaults")
     .option("--json", "the summary as JSON")
     .action(pairs);
 }
 
 async function pairs(inputs: string[], options: PairsOptions) {
-  const { source, target, out, recipe: path, embedder, pooling, printRecipe, json } = options;
+  const { source, target, out, recipe: path, embedder, pooling, force, printRecipe, json } = options;
   if (printRecipe) return console.log(stringify(parsePairsRecipe({})).trimEnd());
   if (inputs.length === 0) throw new UserError("no files; expected .tmx, .tsv, or NAME.en and NAME.de");
   if (!source || !target || !out) throw new UserError("--source, --target and --out are needed; see --help");
@@ -55,7 +57,7 @@ async function pairs(inputs: string[], options: PairsOptions) {
   let summary: PairsSummary;
   try {
     summary = await runPairs({
-      ...{ inputs, out, recipe, sourceLanguage: source, targetLanguage: target, signal: controller.signal },
+      ...{ inputs, out, recipe, sourceLanguage: source, targetLanguage: target, force, signal: controller.signal },
       ...(identifier ? { identify: identifier.identify } : {}),
       ...(model ? { embedder: model } : {}),
       onProgress: ({ step, pairs, total, resumed }) =>

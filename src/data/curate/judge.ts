@@ -3,20 +3,18 @@
  * the paper's order (section 3.1.1). All measures are kept.
  */
 
-import { readFileSync } from "node:fs";
 import { normalize } from "../../tokenizer/pretokenize.ts";
-import { UserError } from "../../util/assert.ts";
 import { type Identifier, languageMeasure, loadIdentifier, UNDETERMINED } from "../language/identify.ts";
 import type { Language } from "../languages.ts";
 import { readArpa } from "../lm/arpa.ts";
 import type { NgramModel } from "../lm/ngramModel.ts";
 import { documentPerplexity } from "../lm/perplexity.ts";
-import { type Blocklist, blocklist, findBlocked, makeBlocklist } from "../rules/blocklist.ts";
+import { type Blocklist, blocklist, findBlocked } from "../rules/blocklist.ts";
 import { type RuleDocument, ratio, readDocument } from "../rules/document.ts";
 import { fineWeb } from "../rules/fineWeb.ts";
 import { limitsOf } from "../rules/fineWeb2.ts";
 import { garbled } from "../rules/garbled.ts";
-import { GOPHER_STOP_WORDS, gopherQuality } from "../rules/gopherQuality.ts";
+import { gopherQuality } from "../rules/gopherQuality.ts";
 import { gopherRepetition } from "../rules/gopherRepetition.ts";
 import type { Measure } from "../rules/measure.ts";
 import { paper } from "../rules/paper.ts";
@@ -26,9 +24,10 @@ import { stopWordsOf } from "../rules/stopWords.ts";
 import { readPieces } from "../web/bytes.ts";
 import { extractMainText } from "../web/extract.ts";
 import { decodePage } from "../web/http.ts";
-import { DEFAULT_URL_LISTS, makeUrlFilter, urlMeasures } from "../web/url.ts";
+import { makeUrlFilter, urlMeasures } from "../web/url.ts";
 import type { Item } from "./items.ts";
 import { decide, type LedgerLine, type StageMeasure } from "./ledger.ts";
+import { blocklistOf, gopherStopWordsOf, urlListsOf } from "./lists.ts";
 import { type Recipe, RULE_SETS } from "./recipe.ts";
 
 /** The stages of a document by itself, and then those that look at all documents. */
@@ -52,14 +51,7 @@ export interface Judge {
 /** Loads what the recipe needs: the identifier's models, language models. */
 export async function makeJudge(recipe: Recipe): Promise<Judge> {
   const identifier: Identifier = await loadIdentifier();
-  const { domains, urls, hardWords, softWords, subwords, files } = recipe.url;
-  const urlFilter = makeUrlFilter({
-    domains: [...DEFAULT_URL_LISTS.domains, ...domains, ...linesOf(files.domains)],
-    urls: [...DEFAULT_URL_LISTS.urls, ...urls, ...linesOf(files.urls)],
-    hardWords: [...DEFAULT_URL_LISTS.hardWords, ...hardWords, ...linesOf(files.hardWords)],
-    softWords: [...DEFAULT_URL_LISTS.softWords, ...softWords, ...linesOf(files.softWords)],
-    subwords: [...DEFAULT_URL_LISTS.subwords, ...subwords, ...linesOf(files.subwords)],
-  });
+  const urlFilter = makeUrlFilter(urlListsOf(recipe));
   const models = new Map<string, NgramModel>();
   for (const [language, path] of Object.entries(recipe.perplexity.models))
     models.set(language, await readArpa(bytesOf(path), path));
@@ -68,7 +60,7 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
   const sets = RULE_SETS.filter((set) => recipe.rules.sets.includes(set));
 
   const listOf = (language: Language) => {
-    const list = blocklists.get(language) ?? makeBlocklist(language, linesOf(recipe.blocklist.files[language]));
+    const list = blocklists.get(language) ?? blocklistOf(recipe, language);
     blocklists.set(language, list);
     return list;
   };
@@ -78,11 +70,7 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       case "paper":
         return paper(document);
       case "gopherQuality":
-        return gopherQuality(
-          document,
-          limits.gopherQuality,
-          language === "en" ? GOPHER_STOP_WORDS : stopWordsOf(language),
-        );
+        return gopherQuality(document, limits.gopherQuality, gopherStopWordsOf(language));
       case "gopherRepetition":
         return gopherRepetition(document, limits.gopherRepetition);
       case "fineWeb":
@@ -181,18 +169,6 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
 
 async function* bytesOf(path: string) {
   for await (const piece of readPieces(path)) if ("bytes" in piece) yield piece.bytes;
-}
-
-/** The entries of a list file; none without one. @throws UserError when it cannot be read */
-function linesOf(path: string | undefined): string[] {
-  if (path === undefined) return [];
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UserError(`${path}: the list cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  return text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
 }
 
 const CONTROL = /(?![\t\n\r\u0085])\p{Cc}/gu;

@@ -12,15 +12,15 @@ import type { Tokenizer } from "../../tokenizer/bpe.ts";
 import { UserError } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
 import { cutOut, isWorthKeeping } from "../dedup/substring.ts";
+import { claimFolder } from "../files/claimFolder.ts";
 import { makeRowWriter, type RowWriter } from "../files/writeRows.ts";
 import type { PerplexityCutoff } from "../lm/perplexity.ts";
 import { codePoints } from "../rules/pythonText.ts";
 import { type Across, compareDocuments, PERPLEXITY } from "./across.ts";
 import { type ChunkOptions, judgeChunks, type Progress, readChunks } from "./chunks.ts";
-import { claimFolder } from "./claim.ts";
 import { STAGES } from "./judge.ts";
 import { type LedgerLine, makeStageCounter, type StageCounts } from "./ledger.ts";
-import type { Recipe } from "./recipe.ts";
+import { filesOf, type Recipe } from "./recipe.ts";
 import { writeCurationReport } from "./report.ts";
 
 export interface CurateOptions extends Omit<ChunkOptions, "folder"> {
@@ -42,13 +42,16 @@ export interface Summary {
   parts?: Record<string, number>;
 }
 
+/** What a run writes into its folder. */
+const RESULTS = ["chunks", "tokens", "documents", "ledger.jsonl", "summary.json", "report.html"];
+
 /** Characters of a language's documents that are held before they are written. */
 const HELD = 1 << 20;
 
 /** Runs the recipe over the inputs; goes on from where an earlier run of the same recipe and inputs stopped. */
 export async function curate({ out, tokenizer, force, ...options }: CurateOptions): Promise<Summary> {
   const { inputs, recipe, signal, onProgress } = options;
-  claimFolder({ out, inputs, recipe, force });
+  claimFolder({ out, inputs, settings: { recipe }, files: filesOf(recipe), force, results: RESULTS });
   await judgeChunks({ ...options, folder: out });
 
   const total = countDocuments(out);

@@ -3,20 +3,21 @@
  * rules themselves, so that they cannot differ. What datatrove cannot say is an error, or a note where a stage stays out.
  */
 import { UserError } from "../../util/assert.ts";
+import { blocklistOf, gopherStopWordsOf, urlListsOf } from "../curate/lists.ts";
 import type { Recipe } from "../curate/recipe.ts";
 import type { Language } from "../languages.ts";
-import { blocklist, makeBlocklist } from "../rules/blocklist.ts";
+import { type Blocklist, blocklist } from "../rules/blocklist.ts";
 import { type RuleDocument, readDocument } from "../rules/document.ts";
 import { fineWeb } from "../rules/fineWeb.ts";
 import { limitsOf } from "../rules/fineWeb2.ts";
 import { garbled } from "../rules/garbled.ts";
-import { GOPHER_STOP_WORDS, gopherQuality } from "../rules/gopherQuality.ts";
+import { gopherQuality } from "../rules/gopherQuality.ts";
 import { gopherRepetition } from "../rules/gopherRepetition.ts";
 import type { Measure } from "../rules/measure.ts";
 import { paper } from "../rules/paper.ts";
 import { roots, rootsLimitsOf } from "../rules/roots.ts";
 import { stopWordsOf } from "../rules/stopWords.ts";
-import { DEFAULT_URL_LISTS, type UrlLists } from "../web/url.ts";
+import type { UrlLists } from "../web/url.ts";
 
 /** datatrove's names of the languages. */
 const CODES: Record<Language, string> = {
@@ -72,16 +73,17 @@ export function planExport(recipe: Recipe): ExportPlan {
   const languages: ExportPlan["settings"]["languages"] = {};
   for (const language of recipe.languages) {
     const document = readDocument("", language);
+    const list = blocklistOf(recipe, language);
     const overrides = { ...recipe.rules.limits, ...recipe.rules.limitsByLanguage[language] };
     const limits = (set: (typeof recipe.rules.sets)[number]): Limits =>
       new Map(
-        measuresOf(set, document, language).map((measure) => {
+        measuresOf(set, document, language, list).map((measure) => {
           known.add(measure.rule);
           return [measure.rule, { ...measure, limit: overrides[measure.rule] ?? measure.limit }];
         }),
       );
     if (recipe.rules.sets.includes("garbled")) limits("garbled");
-    const rules = Object.fromEntries(sets.map((set) => [set, settingsOf(set, limits(set), language)]));
+    const rules = Object.fromEntries(sets.map((set) => [set, settingsOf(set, limits(set), language, list)]));
     const path = recipe.perplexity.models[language];
     if (path !== undefined) {
       const limit = recipe.perplexity.limit;
@@ -91,8 +93,7 @@ export function planExport(recipe: Recipe): ExportPlan {
         );
       rules.perplexity = { path, limits: { "lm.perplexity": [limit ?? Number.MAX_VALUE, "atMost"] } };
     }
-    const languageLimit = recipe.language.limit ?? limitsOf(language).languageScore;
-    languages[language] = { datatrove: CODES[language], languageLimit, rules };
+    languages[language] = { datatrove: CODES[language], languageLimit: recipe.language.limit, rules };
   }
   for (const rule of overridden(recipe))
     if (!known.has(rule))
@@ -102,16 +103,11 @@ export function planExport(recipe: Recipe): ExportPlan {
     notes.push("the set garbled has no counterpart in datatrove and is left out: damaged and mixed-script text stays");
   if (recipe.substring)
     notes.push("repeated passages are not cut: datatrove's step needs a second program, and tokens below 65,536");
-  if (recipe.minHash && "similarity" in recipe.minHash && Number(recipe.minHash.similarity) > 0)
+  if (recipe.minHash && recipe.minHash.similarity > 0)
     notes.push("minHash.similarity has no counterpart: datatrove drops every candidate, however similar");
   const download = recipe.languages.filter((language) => language === "kk" || language === "ko");
   if (download.length > 0)
     notes.push(`datatrove's words of ${download.join(" and ")} need models that it downloads when it runs`);
-  const { domains, urls, hardWords, softWords, subwords } = recipe.url;
-  const lists = { domains, urls, hardWords, softWords, subwords };
-  const url = Object.fromEntries(
-    Object.entries(lists).map(([name, own]) => [name, [...DEFAULT_URL_LISTS[name as keyof UrlLists], ...own]]),
-  ) as Record<keyof UrlLists, string[]>;
   const minHash = recipe.minHash && {
     ...{
       words: recipe.minHash.words,
@@ -122,7 +118,13 @@ export function planExport(recipe: Recipe): ExportPlan {
   };
   const withPerplexity = Object.values(languages).some(({ rules }) => rules.perplexity) ? ["perplexity"] : [];
   return {
-    settings: { languages, sets: [...sets, ...withPerplexity], reasons: REASONS, url, minHash: minHash || null },
+    settings: {
+      languages,
+      sets: [...sets, ...withPerplexity],
+      reasons: REASONS,
+      url: urlListsOf(recipe),
+      minHash: minHash || null,
+    },
     notes,
   };
 }
@@ -130,7 +132,7 @@ export function planExport(recipe: Recipe): ExportPlan {
 const overridden = ({ rules }: Recipe) =>
   new Set([rules.limits, ...Object.values(rules.limitsByLanguage)].flatMap((limits) => Object.keys(limits)));
 
-function measuresOf(set: string, document: RuleDocument, language: Language): Measure[] {
+function measuresOf(set: string, document: RuleDocument, language: Language, list: Blocklist): Measure[] {
   const limits = limitsOf(language);
   const sets: Record<string, () => Measure[]> = {
     paper: () => paper(document),
@@ -139,13 +141,13 @@ function measuresOf(set: string, document: RuleDocument, language: Language): Me
     fineWeb: () => fineWeb(document, limits.fineWeb),
     roots: () => roots(document, new Set(), 0),
     garbled: () => garbled(document),
-    blocklist: () => blocklist(document, makeBlocklist(language)),
+    blocklist: () => blocklist(document, list),
   };
   return sets[set]();
 }
 
 /** Arguments of datatrove's filter, or the limits of pipeline.py's own rules and what these need. */
-function settingsOf(set: string, limits: Limits, language: Language): Record<string, unknown> {
+function settingsOf(set: string, limits: Limits, language: Language, list: Blocklist): Record<string, unknown> {
   const limit = (rule: string) => limits.get(rule)!.limit;
   /** datatrove takes 0 for "no limit". */
   const above0 = (rule: string) => {
@@ -155,7 +157,6 @@ function settingsOf(set: string, limits: Limits, language: Language): Record<str
   const own = {
     limits: Object.fromEntries([...limits].map(([rule, { limit, keep }]) => [rule, [limit, keep]])),
   };
-  const list = makeBlocklist(language);
   const blocked = { words: [...list.byStart.values()].flat(), insideWords: list.insideWords };
   switch (set) {
     case "gopherQuality":
@@ -172,7 +173,7 @@ function settingsOf(set: string, limits: Limits, language: Language): Record<str
           max_ellipsis_lines_ratio: above0("gopher.ellipsisLines"),
           max_non_alpha_words_ratio: limit("gopher.letterWords"),
           min_stop_words: limit("gopher.stopWords"),
-          stop_words: [...(language === "en" ? GOPHER_STOP_WORDS : stopWordsOf(language))],
+          stop_words: [...gopherStopWordsOf(language)],
         },
       };
     case "gopherRepetition":

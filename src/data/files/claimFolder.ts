@@ -1,36 +1,75 @@
 /**
- * @file An --out folder belongs to one recipe and one list of inputs, so that the same command goes on from where it was
- * stopped, and another one does not mix its results in.
+ * @file A folder is of one recipe and one list of inputs, by what is in them: a run that goes on must not mix two (row 38).
+ * Nor two versions of Unicode and ICU, by which letters are classed and words cut (row 41).
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
 
-/** Makes the folder, or finds its recipe.json. @throws UserError for another's, or when inputs cannot be read. */
-export function claimFolder(out: string, inputs: readonly string[], settings: Record<string, unknown>) {
-  const sizes = inputs.map((path) => {
-    try {
-      return `${basename(path)} ${statSync(path).size}`;
-    } catch (error) {
-      throw new UserError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-    }
-  });
-  if (new Set(inputs.map((path) => basename(path))).size < inputs.length)
+export interface Claim {
+  out: string;
+  inputs: readonly string[];
+  /** Whatever decides the results: the recipe, languages. */
+  settings: Record<string, unknown>;
+  /** Files that the settings name. */
+  files?: readonly string[];
+  /** Throw away what the folder has of another recipe or of other inputs: these are what a run writes. */
+  force?: boolean;
+  results: readonly string[];
+}
+
+/**
+ * Makes the folder, or checks that it is of these inputs and this recipe, list files and models included; all are read
+ * once for their hashes. @throws UserError for another's folder, or when a file cannot be read
+ */
+export function claimFolder({ out, inputs, settings, files: named = [], force, results }: Claim) {
+  const names = new Set(inputs.map((path) => basename(path)));
+  if (names.size < inputs.length)
     throw new UserError("two inputs have the same file name; rename one: documents are named after their file");
+  const files = [...inputs, ...named].map((path) => ({ name: basename(path), sha256: hashOf(path) }));
+  const { unicode, icu } = process.versions;
   const fingerprint = createHash("sha256")
-    .update(JSON.stringify({ settings, inputs: sizes }))
+    .update(JSON.stringify({ ...settings, files, unicode, icu }))
     .digest("hex");
   const path = join(out, "recipe.json");
-  if (existsSync(path)) {
-    const found = JSON.parse(readFileSync(path, "utf8")) as { fingerprint: string };
-    if (found.fingerprint !== fingerprint)
-      throw new UserError(`--out ${out}: holds a run of another recipe or other inputs; choose another folder`);
-    return;
-  }
   if (existsSync(out) && !statSync(out).isDirectory())
     throw new UserError(`--out ${out}: is a file; expected a folder`);
+  if (existsSync(path)) {
+    const found = JSON.parse(readFileSync(path, "utf8")) as {
+      fingerprint: string;
+      files?: typeof files;
+      unicode?: string;
+      icu?: string;
+    };
+    if (found.fingerprint === fingerprint) return;
+    const edited = files.find(({ name, sha256 }) => found.files?.some((f) => f.name === name && f.sha256 !== sha256));
+    const drift =
+      found.icu !== icu && `made with Unicode ${found.unicode}, ICU ${found.icu}; this is ${unicode}, ${icu}`;
+    const why = edited ? `${edited.name} has changed` : drift;
+    if (!force)
+      throw new UserError(
+        `--out ${out}: holds a run of another recipe or other inputs${why ? ` (${why})` : ""}; choose another folder, or --force to throw that run away`,
+      );
+    for (const name of [...results, "recipe.json"]) rmSync(join(out, name), { recursive: true, force: true });
+  }
   mkdirSync(out, { recursive: true });
-  writeWhole(path, `${JSON.stringify({ fingerprint, inputs: sizes, ...settings }, null, 1)}\n`);
+  writeWhole(path, `${JSON.stringify({ fingerprint, unicode, icu, files, ...settings }, null, 1)}\n`);
+}
+
+function hashOf(path: string): string {
+  const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(1 << 20);
+  try {
+    const file = openSync(path, "r");
+    try {
+      for (let n = readSync(file, buffer); n > 0; n = readSync(file, buffer)) hash.update(buffer.subarray(0, n));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw new UserError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  }
+  return hash.digest("hex");
 }

@@ -10,7 +10,7 @@ import { UserError } from "../../util/assert.ts";
 import { makeRandom } from "../../util/random.ts";
 import { writeWhole } from "../../util/runDir.ts";
 import { claimFolder } from "../files/claimFolder.ts";
-import { makeRowWriter } from "../files/writeRows.ts";
+import { makeRowWriter, OUTPUT_KINDS } from "../files/writeRows.ts";
 import { LANGUAGES } from "../languages.ts";
 import { passes } from "../rules/measure.ts";
 import { stopWordsOf } from "../rules/stopWords.ts";
@@ -37,7 +37,15 @@ export interface PairsRun extends Languages {
   embedder?: { name: string; embed: Embed };
   onProgress?: (progress: { step: string; pairs: number; total: number | null; resumed: number }) => void;
   signal?: AbortSignal;
+  /** Start again where `out` is of another recipe or of other inputs. */
+  force?: boolean;
 }
+
+/** What a run writes into its folder. */
+const RESULTS = [
+  ...["blocks", "rendered.jsonl", "swapped.tsv", "ledger.jsonl", "summary.json"],
+  ...["tsv", ...OUTPUT_KINDS].map((kind) => `kept.${kind}`),
+];
 
 export interface PairsSummary extends PairCounts, Languages {
   /** Limits of the similarities, given or derived from the sample. */
@@ -50,14 +58,15 @@ const LEAST_SAMPLE = 50;
 
 /** Runs the recipe; goes on from where an earlier run of the same recipe and inputs stopped. */
 export async function runPairs(options: PairsRun): Promise<PairsSummary> {
-  const { inputs, out, recipe, embedder, sourceLanguage, targetLanguage, onProgress, signal } = options;
+  const { inputs, out, recipe, embedder, sourceLanguage, targetLanguage, force, onProgress, signal } = options;
   for (const code of [sourceLanguage, targetLanguage])
     if (!LANGUAGES.some((one) => one === primary(code)))
       throw new UserError(`language "${code}": expected one of ${LANGUAGES.join(" ")}, whose names the templates need`);
   if (primary(sourceLanguage) === primary(targetLanguage))
     throw new UserError(`both languages are "${primary(sourceLanguage)}"; expected two`);
   const read = makePairReader(inputs, options, TSV_LAYOUTS[recipe.tsv]);
-  claimFolder(out, inputs, { recipe, sourceLanguage, targetLanguage, embedder: embedder?.name ?? null });
+  const settings = { recipe, sourceLanguage, targetLanguage, embedder: embedder?.name ?? null };
+  claimFolder({ out, inputs, settings, force, results: RESULTS });
   const rules = rulesOf(options);
   const stop = () => {
     if (signal?.aborted) throw new UserError("stopped; the same command goes on from here");

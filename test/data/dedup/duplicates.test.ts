@@ -39,6 +39,20 @@ describe("duplicates", () => {
       expect(duplicates).toContainEqual({ document: 60 + i, of: expect.any(Number), similarity: 1, how: "minHash" });
   });
 
+  test.each(["xxh64", "sha1-64", "sha1-32"] as const)(
+    "by %s among windows of a text are the six clusters of datatrove's own test",
+    (hash) => {
+      // tests/pipeline/dedup/test_minhash.py (Apache-2.0): offsets and text, of which 2,400 characters are needed
+      const clusters = [[0, 20, 50], [400, 420], [800, 810, 820, 840, 860], [1205, 1215, 1225, 1245], [1600], [2000]];
+      const text = readFileSync("test/fixtures/data/dedup/lorem.txt", "utf8");
+      const windows = clusters.flat().map((at) => text.slice(at, at + 400));
+      const found = duplicatesOf(inEnglish(windows), { ...DATATROVE, hash }).map(({ document, of }) => [document, of]);
+      const starts = clusters.map((_, i) => clusters.slice(0, i).flat().length);
+      const expected = clusters.flatMap((cluster, i) => cluster.slice(1).map((_, j) => [starts[i] + j + 1, starts[i]]));
+      expect(found).toEqual(expected);
+    },
+  );
+
   test("stay within a language", () => {
     expect(
       duplicatesOf([
