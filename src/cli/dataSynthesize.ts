@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { readJobRecipe, synthesizeSchema, translateSchema } from "../data/generated/recipe.ts";
 import { synthesize } from "../data/generated/synthesize.ts";
 import { translateRows } from "../data/generated/translate.ts";
+import { translateWholeRows } from "../data/generated/translateWhole.ts";
 import { runAsking } from "./asking.ts";
 
 interface Flags {
@@ -39,7 +40,7 @@ export function addTranslateCommand(data: Command) {
   data
     .command("translate")
     .description(
-      `translate the instruction, the question or the answer of each row into another language, all drawn; ${GOES_ON}`,
+      `translate the instruction, the question or the answer of each row into another language, all drawn, or whole rows (what: whole), e.g. preference pairs, into many; ${GOES_ON}`,
     )
     .argument("<files...>", "rows {instruction, input, output}, {question, answer} or {messages}")
     .requiredOption("--recipe <file>", "YAML or JSON: models, languages, parts ...")
@@ -52,7 +53,8 @@ export function addTranslateCommand(data: Command) {
         run: async ({ open, ...asking }) => {
           const models = [];
           for (const model of recipe.models) models.push(await open(model));
-          return translateRows({ inputs, out, recipe, models, ...asking });
+          const run = recipe.what === "whole" ? translateWholeRows : translateRows;
+          return run({ inputs, out, recipe, models, ...asking });
         },
       });
     });

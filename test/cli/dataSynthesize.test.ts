@@ -168,23 +168,23 @@ describe("synthesize", () => {
       writeFileSync(at("recipe.json"), JSON.stringify(recipeOf(server.endpoint)));
       const args = ["synthesize", "--recipe", at("recipe.json"), "--out", at("killed")];
       const before = server.asked.length;
-      const interruptAfter = (requests: number, signal: NodeJS.Signals) => {
+      const afterRequests = (requests: number, then: () => void) => {
         const goal = server.asked.length + requests;
-        return marco(args, (kill) => {
-          const timer = setInterval(() => {
-            if (server.asked.length < goal) return;
-            clearInterval(timer);
-            kill(signal);
-          }, 1);
-        });
+        const timer = setInterval(() => {
+          if (server.asked.length < goal) return;
+          clearInterval(timer);
+          then();
+        }, 1);
       };
-      expect((await interruptAfter(17, "SIGKILL")).code).toBeNull();
-      const stopped = await interruptAfter(20, "SIGINT");
-      expect(stopped.code).toBe(130);
-      expect(stopped.stderr).toContain("waiting for the answers under way");
-      expect(stopped.stderr).toMatch(
-        /\d+ known answers\nthe same command goes on from here|the same command goes on from here/,
-      );
+      const killed = await marco(args, (kill) => afterRequests(17, () => kill("SIGKILL")));
+      expect(killed.code).toBeNull();
+      const said = vi.spyOn(console, "error").mockImplementation(() => {});
+      afterRequests(20, () => process.kill(process.pid, "SIGINT")); // a real signal, to ourselves
+      await inProcess(args);
+      expect([process.exitCode, said.mock.calls]).toEqual([130, [["the same command goes on from here"]]]);
+      process.exitCode = undefined;
+      said.mockRestore();
+      expect(server.asked.length).toBeLessThan(before + COUNT);
       await inProcess(args);
       for (const name of ["texts.jsonl", "ledger.jsonl", "summary.json"])
         expect(readFileSync(at("killed", name), "utf8")).toBe(readFileSync(at("whole", name), "utf8"));
@@ -308,6 +308,63 @@ describe("translate", () => {
       await server.close();
     }
   });
+
+  test("whole preference pairs go into each language, or not at all; a text that is there twice is asked once", async () => {
+    const server = await startServer(translator);
+    const pair = (i: number, rejected = long("en", i + 2)) => ({
+      ...{
+        id: `p${i}`,
+        language: "en",
+        prompt: [user(long("en", i))],
+        chosen: [user(long("en", i)), said(long("en", i + 1))],
+      },
+      rejected: [said(rejected)],
+    });
+    const user = (content: string) => ({ role: "user", content });
+    const said = (content: string) => ({ role: "assistant", content });
+    const rows = [
+      pair(1),
+      pair(4, "42"),
+      pair(7, "This sentence is in no article and comes back as it is."),
+      { id: "p" },
+    ];
+    writeFileSync(at("pairs.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    try {
+      const recipe = {
+        models: [{ endpoint: server.endpoint, model: "m" }],
+        what: "whole",
+        each: true,
+        languages: ["en", "de", "ru"],
+      };
+      writeFileSync(at("whole.json"), JSON.stringify({ ...recipe, limits: { quarantined: 1 } }));
+      await inProcess(["translate", at("pairs.jsonl"), "--recipe", at("whole.json"), "--out", at("pairs")]);
+      const summary = JSON.parse(readFileSync(at("pairs", "summary.json"), "utf8"));
+      expect(summary).toMatchObject({
+        in: 7,
+        kept: 4,
+        dropped: 2,
+        quarantined: 1,
+        reasons: { untranslated: 2, "no text to translate": 1 },
+      });
+      const out = lines(at("pairs", "rows.jsonl"));
+      expect(out.map(({ id }) => id)).toEqual([0, 1].flatMap((i) => [`pairs.jsonl#${i}/de`, `pairs.jsonl#${i}/ru`]));
+      for (const [n, row] of out.entries()) {
+        const [i, to] = [[1, 4][n >> 1], (["de", "ru"] as const)[n & 1]];
+        expect(row).toMatchObject({ language: to, from: "en", to, prompt: [user(long(to, i))] });
+        expect(row.chosen).toEqual([user(long(to, i)), said(long(to, i + 1))]);
+        expect(row.rejected).toEqual([said(i === 1 ? long(to, i + 2) : "42")]);
+      }
+      expect(server.asked.length).toBe(2 * (3 + 2 + 3)); // nothing is asked about "42"
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+test("each language is for whole rows", () => {
+  const models = [{ folder: "f" }];
+  expect(translateSchema.safeParse({ models, each: true }).error?.issues[0].message).toBe('each needs what: "whole"');
+  expect(translateSchema.safeParse({ models, each: true, what: "whole" }).success).toBe(true);
 });
 
 test.each([

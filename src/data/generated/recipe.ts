@@ -60,7 +60,7 @@ export const synthesizeSchema = z.strictObject({
       shots: positive.default(3),
       /** Of each language, drawn from all (CHOSEN). */
       pool: positive.default(10_000),
-      /** Longer texts are no samples, in code points (CHOSEN). */
+      /** Longer texts are no samples, in UTF-16 units (CHOSEN). */
       maxCharacters: positive.default(4000),
     })
     .prefault({}),
@@ -92,35 +92,41 @@ export const synthesizeSchema = z.strictObject({
 });
 export type SynthesizeRecipe = z.infer<typeof synthesizeSchema>;
 
-export const translateSchema = z.strictObject({
-  /** They take turns. */
-  models: z.array(modelSchema).min(1),
-  seed,
-  /** Into which to translate; drawn with equal chance among those that the row is not in (CHOSEN). */
-  languages: languagesSchema,
-  /** What may be translated; drawn with equal chance among what a row has (CHOSEN). */
-  parts: z
-    .array(z.enum(["instruction", "question", "answer"]))
-    .min(1)
-    .default(["instruction", "question", "answer"]),
-  sampling: z
-    .strictObject({
-      temperature: z.number().nonnegative().default(0),
-      topP: z.number().positive().max(1).default(1),
-      maxTokens: positive.default(2048),
-    })
-    .prefault({}),
-  checks: z
-    .strictObject({
-      language: share.default(CHECKS.language),
-      /** Times as long, in characters, as the original, and the original as it (CHOSEN). */
-      lengthRatio: z.number().min(1).default(4),
-    })
-    .prefault({}),
-  output: outputSchema,
-  limits: limitsSchema,
-  ...askingSchema,
-});
+export const translateSchema = z
+  .strictObject({
+    /** They take turns. */
+    models: z.array(modelSchema).min(1),
+    seed,
+    /** "part": one part of an exchange (section 3.1.4). "whole": every text of a row, e.g. a preference pair (section 4.2). */
+    what: z.enum(["part", "whole"]).default("part"),
+    /** Into which to translate; drawn with equal chance among those that the row is not in (CHOSEN). */
+    languages: languagesSchema,
+    /** Of whole rows: into each of the languages, not into a drawn one. */
+    each: z.boolean().default(false),
+    /** What may be translated; drawn with equal chance among what a row has (CHOSEN). */
+    parts: z
+      .array(z.enum(["instruction", "question", "answer"]))
+      .min(1)
+      .default(["instruction", "question", "answer"]),
+    sampling: z
+      .strictObject({
+        temperature: z.number().nonnegative().default(0),
+        topP: z.number().positive().max(1).default(1),
+        maxTokens: positive.default(2048),
+      })
+      .prefault({}),
+    checks: z
+      .strictObject({
+        language: share.default(CHECKS.language),
+        /** Times as long, in characters, as the original, and the original as it (CHOSEN). */
+        lengthRatio: z.number().min(1).default(4),
+      })
+      .prefault({}),
+    output: outputSchema,
+    limits: limitsSchema,
+    ...askingSchema,
+  })
+  .refine(({ what, each }) => what === "whole" || !each, { message: 'each needs what: "whole"', path: ["each"] });
 export type TranslateRecipe = z.infer<typeof translateSchema>;
 
 /** Reads a recipe file. @throws UserError that names the file and the key. */

@@ -45,8 +45,9 @@ export interface Material {
 export async function readMaterial(recipe: SynthesizeRecipe, identify: Identify): Promise<Material> {
   const { keywords, samples, kinds, seed } = recipe;
   const unreadable: Unreadable[] = [];
-  const texts = async function* (paths: readonly string[], maxCharacters: number) {
-    for await (const item of readInputs(paths)) {
+  const texts = async function* (what: string, paths: readonly string[], maxCharacters: number) {
+    for await (const { id, source, ...rest } of readInputs(paths)) {
+      const item = { id: `${what}/${id}`, source: `${what}/${source}`, ...rest };
       if ("reason" in item) unreadable.push(item);
       else if (typeof item.row.text !== "string")
         unreadable.push({ ...item, reason: 'no "text"', head: JSON.stringify(item.row).slice(0, 80) });
@@ -65,7 +66,7 @@ export async function readMaterial(recipe: SynthesizeRecipe, identify: Identify)
     if (keywords.file !== undefined) pool = readKeywords(keywords.file);
     else {
       const counter = makeKeywordCounter();
-      for await (const { text, language } of texts(keywords.documents!, Number.POSITIVE_INFINITY))
+      for await (const { text, language } of texts("documents", keywords.documents!, Number.POSITIVE_INFINITY))
         counter.add(text, language);
       pool = counter.pool(keywords.size);
     }
@@ -76,7 +77,7 @@ export async function readMaterial(recipe: SynthesizeRecipe, identify: Identify)
       throw new UserError('samples.files: kind "sample" needs examples; name row files, or leave it out');
     const seen = new Map<Language, number>();
     const random = makeRandom(seed, "samples");
-    for await (const { language, ...sample } of texts(samples.files, samples.maxCharacters)) {
+    for await (const { language, ...sample } of texts("samples", samples.files, samples.maxCharacters)) {
       if (sample.text.trim() === "") continue;
       const list = drawn.get(language) ?? [];
       drawn.set(language, list);
@@ -86,9 +87,7 @@ export async function readMaterial(recipe: SynthesizeRecipe, identify: Identify)
       if (at < samples.pool) list[at] = sample;
     }
   }
-  // A file that is read for both has its bad rows once.
-  const once = new Map(unreadable.map((item) => [item.id, item]));
-  return { keywords: pool, samples: drawn, unreadable: [...once.values()] };
+  return { keywords: pool, samples: drawn, unreadable };
 }
 
 /** What text number `i` is asked for: the same for the same seed and material. Null where its language has too little. */

@@ -16,7 +16,7 @@ export interface Place {
   /** Of the whole job, and the same in every run. */
   id: string;
   source: string;
-  /** From 0. */
+  /** From 0; items of a source come in this order. */
   ordinal: number;
   offset: number;
 }
@@ -75,21 +75,23 @@ export async function runJob<T extends Place>(options: JobOptions<T>): Promise<J
   try {
     const rows = open(`${name}.${kind}`);
     const ledger = open("ledger.jsonl");
-    const ids = new Set<string>();
+    const last = new Map<string, Place>();
     const worked = inOrder(counted(), ahead, async (item) => ({ item, first: await attempt(item, work) }));
     for await (const { item, first } of worked) {
-      const last = settle && !isUnreadable(item) ? settle(first, item) : first;
-      if (ids.has(item.id)) throw new Error(`job: ${item.id} is there twice`);
-      ids.add(item.id);
+      const ended = settle && !isUnreadable(item) ? settle(first, item) : first;
+      const before = last.get(item.source);
+      if (before && (item.ordinal < before.ordinal || item.id === before.id))
+        throw new Error(`job: ${item.id} is there twice`);
+      last.set(item.source, item);
       counts.in++;
-      counts[last.outcome]++;
-      const reason = last.outcome === "kept" ? null : last.reason;
+      counts[ended.outcome]++;
+      const reason = ended.outcome === "kept" ? null : ended.reason;
       if (reason !== null) counts.reasons[reason] = (counts.reasons[reason] ?? 0) + 1;
-      const language = last.language ?? "und";
+      const language = ended.language ?? "und";
       counts.byLanguage[language] ??= { kept: 0, dropped: 0, quarantined: 0 };
-      counts.byLanguage[language][last.outcome]++;
-      if (last.outcome === "kept") rows.write(last.row);
-      ledger.write(ledgerLine(item, last, reason));
+      counts.byLanguage[language][ended.outcome]++;
+      if (ended.outcome === "kept") rows.write(ended.row);
+      ledger.write(ledgerLine(item, ended, reason));
       onProgress?.(counts.in);
     }
     if (read !== counts.in || counts.in !== counts.kept + counts.dropped + counts.quarantined)
@@ -114,11 +116,11 @@ async function attempt<T extends Place>(item: T | Unreadable, work: (item: T) =>
   }
 }
 
-function ledgerLine({ id, source, ordinal, offset }: Place, last: Outcome, reason: string | null): Row {
-  const { outcome, language = "und" } = last;
+function ledgerLine({ id, source, ordinal, offset }: Place, ended: Outcome, reason: string | null): Row {
+  const { outcome, language = "und" } = ended;
   const place = { id, source, ordinal, offset, language, outcome, reason };
-  if (last.outcome === "quarantined") return { ...place, head: last.head };
-  return { ...place, measures: last.measures ?? [], ...last.details };
+  if (ended.outcome === "quarantined") return { ...place, head: ended.head };
+  return { ...place, measures: ended.measures ?? [], ...ended.details };
 }
 
 /** The first rule that fails, without its set's name; null if all pass. */

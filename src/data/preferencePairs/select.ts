@@ -4,6 +4,7 @@
  * better answer does not refuse and is in the prompt's language, unless the prompt names another. Diversity: no prompt
  * twice, whatever its case, spaces and punctuation.
  */
+import { createHash } from "node:crypto";
 import type { ChatMessage } from "../../tokenizer/chatTemplate.ts";
 import type { Identify } from "../generated/checks.ts";
 import { UNDETERMINED } from "../language/identify.ts";
@@ -75,14 +76,13 @@ export function fits(answer: string, prompt: readonly ChatMessage[], language: s
   return [LANGUAGE_NAMES[known].toLowerCase(), own].some((name) => name !== undefined && asked.includes(name));
 }
 
-/** What makes two prompts the same. */
-export const promptKey = (prompt: readonly ChatMessage[]) =>
-  prompt
-    .map(
-      ({ role, content }) =>
-        `${role}:${content
-          .toLowerCase()
-          .replace(/[^\p{L}\p{M}\p{N}]+/gu, " ")
-          .trim()}`,
-    )
-    .join("\n");
+/** What makes two prompts the same, hashed. */
+export function promptKey(prompt: readonly ChatMessage[]): string {
+  const plain = (text: string) =>
+    text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{M}\p{N}]+/gu, " ")
+      .trim();
+  const turns = prompt.map(({ role, content }) => [role, plain(content)]);
+  return createHash("sha256").update(JSON.stringify(turns)).digest("base64");
+}
