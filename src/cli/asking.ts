@@ -3,6 +3,7 @@
  * exit codes.
  */
 import { join } from "node:path";
+import type { z } from "zod";
 import type { Identify } from "../data/generated/checks.ts";
 import { loadIdentifier } from "../data/language/identify.ts";
 import type { BudgetLimits } from "../data/llm/budget.ts";
@@ -14,6 +15,16 @@ import { UserError } from "../util/assert.ts";
 import { writeWhole } from "../util/runDir.ts";
 import { openChatModel } from "./ownModel.ts";
 import { startProgress } from "./progress.ts";
+
+/** A model in the recipes that the help shows. */
+export const MODEL = { endpoint: "http://localhost:8000/v1", model: "name", key: "API_KEY" };
+
+/** A recipe with its defaults, a key a line; each line is YAML. */
+export function recipeHelp(schema: z.ZodType, given: object): string {
+  const recipe = schema.parse(given) as object;
+  const lines = Object.entries(recipe).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`);
+  return `\nA recipe, with the defaults of what is left out (key: name of the environment variable; or folder: an own model):\n${lines.join("\n")}`;
+}
 
 export interface AskingRecipe {
   budget: BudgetLimits;

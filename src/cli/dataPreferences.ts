@@ -5,7 +5,7 @@ import { modelJudge, ruleJudge } from "../data/preferencePairs/judge.ts";
 import { makePreferencePairs, type PreferencesCounts } from "../data/preferencePairs/pipeline.ts";
 import { preferencesSchema } from "../data/preferencePairs/recipe.ts";
 import type { Proportion } from "../util/results.ts";
-import { runAsking } from "./asking.ts";
+import { MODEL, recipeHelp, runAsking } from "./asking.ts";
 
 interface Flags {
   recipe: string;
@@ -20,9 +20,10 @@ export function addPreferencesCommand(data: Command) {
       "pairs of a better and a worse answer, from sets that have them (LMSYS arena, UltraFeedback, TRL), or sampled for prompts and judged in both orders; every answer is kept in answers.jsonl, so the same command goes on after an interruption",
     )
     .argument("<files...>", "rows of preferences, or of prompts {prompt}, {instruction} or {messages}")
-    .requiredOption("--recipe <file>", "YAML or JSON: use, sample, judge, selection ...")
+    .requiredOption("--recipe <file>", "YAML or JSON; see below")
     .requiredOption("--out <folder>", "pairs.jsonl (TRL), ledger.jsonl, summary.json, answers.jsonl")
     .option("--json", "the summary as JSON")
+    .addHelpText("after", recipeHelp(preferencesSchema, { sample: { models: [MODEL] }, judge: { model: MODEL } }))
     .action(async (inputs: string[], { recipe: path, out, json }: Flags) => {
       const recipe = readJobRecipe(path, preferencesSchema);
       await runAsking({

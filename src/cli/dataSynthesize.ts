@@ -4,7 +4,7 @@ import { readJobRecipe, synthesizeSchema, translateSchema } from "../data/genera
 import { synthesize } from "../data/generated/synthesize.ts";
 import { translateRows } from "../data/generated/translate.ts";
 import { translateWholeRows } from "../data/generated/translateWhole.ts";
-import { runAsking } from "./asking.ts";
+import { MODEL, recipeHelp, runAsking } from "./asking.ts";
 
 interface Flags {
   recipe: string;
@@ -20,9 +20,13 @@ export function addSynthesizeCommand(data: Command) {
     .description(
       `explanations and stories around keywords, and rarer samples, from models in turn (Table 14), checked; ${GOES_ON}`,
     )
-    .requiredOption("--recipe <file>", "YAML or JSON: models, count, keywords ...; every key is in src/data/generated")
+    .requiredOption("--recipe <file>", "YAML or JSON; see below")
     .requiredOption("--out <folder>", "texts.jsonl, ledger.jsonl, summary.json, answers.jsonl")
     .option("--json", "the summary as JSON")
+    .addHelpText(
+      "after",
+      recipeHelp(synthesizeSchema, { models: [MODEL], count: 1000, keywords: { file: "words.txt" } }),
+    )
     .action(async ({ recipe: path, out, json }: Flags) => {
       const recipe = readJobRecipe(path, synthesizeSchema);
       await runAsking({
@@ -43,9 +47,10 @@ export function addTranslateCommand(data: Command) {
       `translate the instruction, the question or the answer of each row into another language, all drawn, or whole rows (what: whole), e.g. preference pairs, into many; ${GOES_ON}`,
     )
     .argument("<files...>", "rows {instruction, input, output}, {question, answer} or {messages}")
-    .requiredOption("--recipe <file>", "YAML or JSON: models, languages, parts ...")
+    .requiredOption("--recipe <file>", "YAML or JSON; see below")
     .requiredOption("--out <folder>", "rows.jsonl, ledger.jsonl, summary.json, answers.jsonl")
     .option("--json", "the summary as JSON")
+    .addHelpText("after", recipeHelp(translateSchema, { models: [MODEL] }))
     .action(async (inputs: string[], { recipe: path, out, json }: Flags) => {
       const recipe = readJobRecipe(path, translateSchema);
       await runAsking({

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { parse } from "yaml";
 import { addDataCommand } from "../../src/cli/data.ts";
 import { parseAsync } from "../../src/cli/options.ts";
+import { synthesizeSchema, translateSchema } from "../../src/data/generated/recipe.ts";
+import { preferencesSchema } from "../../src/data/preferencePairs/recipe.ts";
 import { saveTinyModel } from "./tinyModel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-preferences-cli-"));
@@ -69,4 +72,20 @@ test("an own model's answers, judged by rules and by itself: a model that says n
   expect(summary).toMatchObject({ in: 2, judge: "rules", judgements: { all: { comparisons: 2, unparsable: 0 } } });
   expect(ledger("own")[0].answers).toEqual(lines[0].answers);
   expect(ledger("own")[0].comparisons[0].orders[0].transcript).toMatch(/^faults of A: .*; of B: .*; \[\[[ABC]\]\]$/);
+});
+
+test.each(["synthesize", "translate", "preferences"])("the recipe that `%s --help` shows is one", (name) => {
+  const data = new Command("marco");
+  addDataCommand(data);
+  const command = data.commands[0].commands.find((one) => one.name() === name)!;
+  let text = "";
+  command.configureOutput({
+    writeOut: (part) => {
+      text += part;
+    },
+  });
+  command.outputHelp();
+  const shown = text.split("an own model):\n")[1].replace(/^ {2}/gm, "");
+  const schema = { synthesize: synthesizeSchema, translate: translateSchema, preferences: preferencesSchema }[name]!;
+  expect(schema.parse(parse(shown))).toEqual(parse(shown)); // every key with its default
 });

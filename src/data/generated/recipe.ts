@@ -147,5 +147,5 @@ export function readJobRecipe<S extends z.ZodType>(path: string, schema: S): z.i
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   const { path: keys, message } = parsed.error.issues[0];
-  throw bad(`${keys.join(".") || "recipe"}: ${message}; see marco data --help`);
+  throw bad(`${keys.join(".") || "recipe"}: ${message}; see --help`);
 }
