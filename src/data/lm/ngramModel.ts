@@ -70,7 +70,8 @@ function scoreIds({ order, levels }: NgramModel, ids: Int32Array, visit?: VisitT
   for (let i = 1; i < ids.length; i++) {
     path[0] = ids[i];
     let length = 1;
-    while (length < order && length <= i) {
+    // No longer an n-gram than the token before it ended, and this token: the contexts of all n-grams are in the model.
+    while (length < order && length <= contexts) {
       const child = findChild(levels, length, path[length - 1], ids[i - length]);
       if (child < 0) break;
       path[length++] = child;
