@@ -50,7 +50,7 @@ export async function runChats(options: ChatsRun): Promise<SelectionSummary> {
   const { inputs, out, recipe, identify, judge, ifdModel, embedder, onProgress, stop } = options;
   const computers = { judge: judge?.name ?? null, model: ifdModel?.name ?? null, embedder: embedder?.name ?? null };
   const { budget: _, concurrency: __, retries: ___, ...decides } = recipe; // those may change before it goes on
-  claimFolder(out, inputs, { recipe: decides, ...computers });
+  claimFolder({ out, inputs, settings: { recipe: decides, ...computers } });
   const candidates = await openCandidates(join(out, "work", "candidates.jsonl"), () =>
     prepareFiles(
       inputs,

@@ -15,9 +15,9 @@ export interface Claim {
   settings: Record<string, unknown>;
   /** Files that the settings name. */
   files?: readonly string[];
-  /** Throw away what the folder has of another recipe or of other inputs: these are what a run writes. */
+  /** What a run writes into the folder, for `force`: throw away what is of another recipe or of other inputs. */
+  results?: readonly string[];
   force?: boolean;
-  results: readonly string[];
 }
 
 /**
@@ -50,9 +50,9 @@ export function claimFolder({ out, inputs, settings, files: named = [], force, r
     const why = edited ? `${edited.name} has changed` : drift;
     if (!force)
       throw new UserError(
-        `--out ${out}: holds a run of another recipe or other inputs${why ? ` (${why})` : ""}; choose another folder, or --force to throw that run away`,
+        `--out ${out}: holds a run of another recipe or other inputs${why ? ` (${why})` : ""}; choose another folder${results ? ", or --force to throw that run away" : ""}`,
       );
-    for (const name of [...results, "recipe.json"]) rmSync(join(out, name), { recursive: true, force: true });
+    for (const name of [...(results ?? []), "recipe.json"]) rmSync(join(out, name), { recursive: true, force: true });
   }
   mkdirSync(out, { recursive: true });
   writeWhole(path, `${JSON.stringify({ fingerprint, unicode, icu, files, ...settings }, null, 1)}\n`);
