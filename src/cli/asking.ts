@@ -90,8 +90,8 @@ export async function runAsking<C extends JobCounts>({
   try {
     counts = await run({ open, identify: identifier.identify, stop: controller.signal, onProgress });
   } catch (error) {
-    if (!(error instanceof Stopped)) throw error;
     progress.end(`stopped · ${describeSpent(session, budget)}`);
+    if (!(error instanceof Stopped)) throw error;
     console.error("the same command goes on from here");
     process.exitCode = 130;
     return;

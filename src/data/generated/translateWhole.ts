@@ -7,6 +7,7 @@ import { makeRandom } from "../../util/random.ts";
 import type { Row } from "../files/readRows.ts";
 import { LANGUAGES, type Language } from "../languages.ts";
 import type { Provenance } from "../llm/chatModel.ts";
+import { together } from "../llm/inOrder.ts";
 import {
   failed,
   type InputRow,
@@ -65,7 +66,7 @@ export async function translateWholeRows(options: TranslateOptions): Promise<Job
   async function work({ row, id, ordinal, from, to }: Item): Promise<Outcome> {
     const model = models[ordinal % models.length];
     const texts = textsOf(row).filter((text) => /\p{L}/u.test(text));
-    const results = await Promise.all(
+    const results = await together(
       texts.map((text, i) =>
         translateText(model, { text, source: from, target: to, id: `${id}/${i}` }, recipe, identify),
       ),

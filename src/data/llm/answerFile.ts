@@ -41,8 +41,13 @@ const PIECE = 1 << 20;
 
 /** Opens or makes the file. A last line without its end, as a kill leaves it, is taken away. */
 export function openAnswerFile(path: string): AnswerFile {
-  mkdirSync(dirname(path), { recursive: true });
-  const file = openSync(path, existsSync(path) ? "r+" : "w+");
+  let file: number;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    file = openSync(path, existsSync(path) ? "r+" : "w+");
+  } catch (error) {
+    throw new UserError(`${path}: cannot be opened (${(error as NodeJS.ErrnoException).code}); choose another --out`);
+  }
   const places = new Map<string, { offset: number; length: number }>();
   const spent: Spent = { requests: 0, tokens: 0, money: 0 };
   const read = (offset: number, length: number) => {

@@ -27,3 +27,10 @@ export async function* inOrder<T, R>(
     await Promise.allSettled(underWay);
   }
 }
+
+/** All results, or the first failure once nothing is under way any more: what is asked together ends together. */
+export async function together<R>(work: readonly Promise<R>[]): Promise<R[]> {
+  const ended = await Promise.allSettled(work);
+  for (const one of ended) if (one.status === "rejected") throw one.reason;
+  return ended.map((one) => (one as PromiseFulfilledResult<R>).value);
+}

@@ -8,6 +8,7 @@ import { fill, leftover } from "../generated/fill.ts";
 import { UNDETERMINED } from "../language/identify.ts";
 import { LANGUAGES } from "../languages.ts";
 import { type ChatModel, itemSeed } from "../llm/chatModel.ts";
+import { together } from "../llm/inOrder.ts";
 import { isRefusal } from "../llm/refusals.ts";
 import { passes } from "../rules/measure.ts";
 import { fits } from "./select.ts";
@@ -131,11 +132,11 @@ export async function judgeBothOrders(
   answers: readonly [Answer, Answer],
   id: string,
 ): Promise<BothOrders> {
-  const orders = await Promise.all([
+  const [first, second] = await together([
     judge.judge(prompt, answers[0], answers[1], `${id}/0`),
     judge.judge(prompt, answers[1], answers[0], `${id}/1`),
   ]);
-  return { ...decide(orders[0].verdict, orders[1].verdict), orders };
+  return { ...decide(first.verdict, second.verdict), orders: [first, second] };
 }
 
 /** `first`: of answers (0, 1); `second`: of answers (1, 0). */

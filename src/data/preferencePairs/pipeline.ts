@@ -9,6 +9,7 @@ import { UserError } from "../../util/assert.ts";
 import type { Row } from "../files/readRows.ts";
 import type { Identify } from "../generated/checks.ts";
 import { type ChatModel, itemSeed, provenanceOf } from "../llm/chatModel.ts";
+import { together } from "../llm/inOrder.ts";
 import {
   failed,
   type InputRow,
@@ -98,7 +99,7 @@ export async function makePreferencePairs(options: PreferencesOptions): Promise<
 
   async function sampleAndJudge(prompt: ChatMessage[], language: string, id: string, ordinal: number) {
     const { settings, maxTokens } = recipe.sample!;
-    const answers = await Promise.all(
+    const answers = await together(
       settings.map(async (setting, k) => {
         const model = models[(ordinal + k) % models.length];
         const request = {

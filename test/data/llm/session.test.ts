@@ -11,7 +11,7 @@ import { openAnswerFile } from "../../../src/data/llm/answerFile.ts";
 import { makeBudget } from "../../../src/data/llm/budget.ts";
 import { AskError, type ChatRequest, itemSeed, requestKey } from "../../../src/data/llm/chatModel.ts";
 import { makeEndpoint, promptBound } from "../../../src/data/llm/endpoint.ts";
-import { inOrder } from "../../../src/data/llm/inOrder.ts";
+import { inOrder, together } from "../../../src/data/llm/inOrder.ts";
 import { modelSchema } from "../../../src/data/llm/recipe.ts";
 import { openSession, type SessionOptions, Stopped } from "../../../src/data/llm/session.ts";
 import { UserError } from "../../../src/util/assert.ts";
@@ -219,7 +219,7 @@ describe("an answer is paid once", () => {
     expect(requestKey(model, say("a", { maxTokens: 1024 }))).toBe(requestKey(model, say("a")));
   });
 
-  test("a file that was cut anywhere, as by a kill, keeps its whole lines and goes on", async () => {
+  test("row 39: a file that was cut anywhere, as by a kill, keeps its whole lines and goes on", async () => {
     const { path, model, session } = await setUp(["ä1", "b2", "c3"]);
     for (const text of ["a", "b", "c"]) await model.ask(say(text));
     session.close();
@@ -253,7 +253,7 @@ describe("an answer is paid once", () => {
     }
   });
 
-  test("a line that is damaged in the middle is told, not passed over: it may have been paid for", () => {
+  test("row 39: a line that is damaged in the middle is told, not passed over: it may have been paid for", () => {
     const path = newPath();
     writeFileSync(path, '{"key":"a","requests":1,"tokens":1,"money":0}\n');
     appendFileSync(path, "\0\0\n{}\n");
@@ -326,6 +326,24 @@ describe("several at once", () => {
     for await (const { text } of inOrder(items, 9, (item) => model.ask(say(item)))) texts.push(text);
     expect(texts).toEqual(items);
     expect(server.state.most).toBe(3);
+  });
+
+  test("what is asked together ends together: a failure waits for the others", async () => {
+    const ended: string[] = [];
+    const late = new Promise<void>((resolve) => setTimeout(resolve, 30)).then(() => void ended.push("late"));
+    await expect(
+      together([Promise.reject(new Error("first")), late, Promise.reject(new Error("second"))]),
+    ).rejects.toThrow("first");
+    expect(ended).toEqual(["late"]);
+    expect(await together([Promise.resolve(1), Promise.resolve(2)])).toEqual([1, 2]);
+  });
+
+  test("a folder that cannot be is told in one line", () => {
+    const path = newPath();
+    writeFileSync(path, "");
+    expect(() => openAnswerFile(join(path, "answers.jsonl"))).toThrow(
+      /cannot be opened \((EEXIST|ENOTDIR)\); choose another --out/,
+    );
   });
 
   test("after `stop` nothing is sent, what is under way is kept, and what is known still comes", async () => {

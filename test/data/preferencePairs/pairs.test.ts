@@ -27,7 +27,7 @@ import { extremes, makePreferencePairs } from "../../../src/data/preferencePairs
 import { preferencesSchema } from "../../../src/data/preferencePairs/recipe.ts";
 import { promptKey } from "../../../src/data/preferencePairs/select.ts";
 import { makeStatistics } from "../../../src/data/preferencePairs/statistics.ts";
-import { type Asked, completion, type Reply, startServer } from "../llm/server.ts";
+import { type Asked, completion, type Reply, startServer, status } from "../llm/server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-preferences-"));
 const at = (...parts: string[]) => join(folder, ...parts);
@@ -482,6 +482,35 @@ describe("sampled answers", () => {
       expect(server.asked.length).toBe(44);
       for (const name of ["pairs.jsonl", "ledger.jsonl"])
         expect(readFileSync(at("again", name), "utf8")).toBe(readFileSync(at("sampled", name), "utf8"));
+    } finally {
+      await server.close();
+    }
+  });
+
+  test("an answer that cannot be had quarantines its prompt, after the other one was kept", async () => {
+    const server = await startServer(({ temperature }) =>
+      temperature === 1
+        ? status(400, "refused")
+        : (response) => {
+            setTimeout(() => response.end(completion("A fine answer.")), 60);
+          },
+    );
+    try {
+      writeFileSync(at("one.jsonl"), JSON.stringify({ prompt: prompts[7] }));
+      const options = recipe(server.endpoint, "rules");
+      const session = openSession({ path: at("one", "answers.jsonl"), ...options });
+      const writer = session.use(makeEndpoint({ endpoint: server.endpoint, model: "writer", timeoutSeconds: 5 }));
+      const judge = ruleJudge(identify);
+      const counts = await makePreferencePairs({
+        ...{ inputs: [at("one.jsonl")], recipe: options, models: [writer, writer], judge, identify, out: at("one") },
+      });
+      session.close();
+      expect(counts).toMatchObject({ in: 1, quarantined: 1 });
+      expect(Object.keys(counts.reasons)[0]).toMatch(/^no answer: .* answers 400: refused$/);
+      expect(lines(at("one", "answers.jsonl")).map(({ answer }) => answer?.text)).toEqual([
+        undefined,
+        "A fine answer.",
+      ]);
     } finally {
       await server.close();
     }
