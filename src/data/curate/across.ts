@@ -37,7 +37,8 @@ export async function compareDocuments(
 ): Promise<Across> {
   const { minHash, substring, perplexity } = recipe;
   const cutoffs: Record<string, PerplexityCutoff> = {};
-  if (typeof perplexity.limit === "object") {
+  const { limit } = perplexity;
+  if (typeof limit === "object" && "sd" in limit) {
     const values = new Map<string, number[]>();
     let documents = 0;
     for (const { line, text } of readChunks(folder)) {
@@ -49,7 +50,7 @@ export async function compareDocuments(
       known.push(value);
     }
     for (const [language, sample] of [...values].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const cutoff = perplexityCutoff(language, sample, { rule: "sd", deviations: perplexity.limit.sd });
+      const cutoff = perplexityCutoff(language, sample, { rule: "sd", deviations: Number(limit.sd) });
       if (cutoff) cutoffs[language] = cutoff;
     }
   }

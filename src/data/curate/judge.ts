@@ -9,6 +9,7 @@ import type { Language } from "../languages.ts";
 import { readArpa } from "../lm/arpa.ts";
 import type { NgramModel } from "../lm/ngramModel.ts";
 import { documentPerplexity } from "../lm/perplexity.ts";
+import { tokenizerOf } from "../lm/tokens.ts";
 import { type Blocklist, blocklist, findBlocked } from "../rules/blocklist.ts";
 import { type RuleDocument, ratio, readDocument } from "../rules/document.ts";
 import { fineWeb } from "../rules/fineWeb.ts";
@@ -85,8 +86,11 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
   };
 
   // A limit from the distribution comes when all documents are known (across.ts).
-  const { limit } = recipe.perplexity;
-  const perplexityLimit = typeof limit === "number" ? limit : Number.MAX_VALUE;
+  const perplexityLimit = (language: Language) => {
+    const { limit } = recipe.perplexity;
+    if (typeof limit === "number") return limit;
+    return (limit !== undefined && !("sd" in limit) ? limit[language] : undefined) ?? Number.MAX_VALUE;
+  };
 
   const judge = (item: Item): Judged => {
     const { id, source, ordinal, offset, url, content } = item;
@@ -159,9 +163,11 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
       if (failed()) return finish(null);
     }
     const model = models.get(language);
-    const perplexity = model ? documentPerplexity(model, text, (text) => text.split(/\s+/).filter(Boolean)) : null;
+    const perplexity = model ? documentPerplexity(model, text, tokenizerOf(language)) : null;
     if (perplexity !== null)
-      add("perplexity", [{ rule: "lm.perplexity", value: perplexity, limit: perplexityLimit, keep: "atMost" }]);
+      add("perplexity", [
+        { rule: "lm.perplexity", value: perplexity, limit: perplexityLimit(language), keep: "atMost" },
+      ]);
     return finish(text);
   };
   return { judge, dispose: () => identifier.dispose() };

@@ -55,13 +55,20 @@ const schema = z.strictObject({
   /** Files of words for the blocklist, by language, one a line, # begins a comment; beside naughty-words. */
   blocklist: z.strictObject({ files: z.partialRecord(z.enum(LANGUAGES), z.string()).default({}) }).prefault({}),
   /**
-   * ARPA files of words by language (marco data lm, or KenLM's lmplz). The limit is a perplexity, or so many standard
-   * deviations over the mean of the log-perplexity of this run's documents of the language; without one they only measure.
+   * ARPA files by language (marco data lm, or KenLM's lmplz) of words, in zh, ja and th of characters. The limit is a
+   * perplexity, for all languages or by language, or so many standard deviations over the mean of the log-perplexity of
+   * this run's documents of the language; without one they only measure.
    */
   perplexity: z
     .strictObject({
       models: z.partialRecord(z.enum(LANGUAGES), z.string()).default({}),
-      limit: z.union([z.number().positive(), z.strictObject({ sd: z.number().min(0).max(100) })]).optional(),
+      limit: z
+        .union([
+          z.number().positive(),
+          z.strictObject({ sd: z.number().min(0).max(100) }),
+          z.partialRecord(z.enum(LANGUAGES), z.number().positive()),
+        ])
+        .optional(),
     })
     .prefault({}),
   minHash: z

@@ -35,57 +35,66 @@ const MAX_ORDER = 255; // a match's length is a byte
  * The model of `sentences` (tokens of each, without `<s>` and `</s>`). Tokens spelled like one of the special three are
  * left out, as `--skip_symbols` does: they would be control tokens.
  */
-export function trainKneserNey(
-  sentences: Iterable<readonly string[]>,
-  { order = DEFAULT_ORDER }: { order?: number } = {},
-): TrainedModel {
+export function trainKneserNey(sentences: Iterable<readonly string[]>, options: { order?: number } = {}): TrainedModel {
+  const trainer = makeKneserNeyTrainer(options);
+  for (const sentence of sentences) trainer.add(sentence);
+  return trainer.train();
+}
+
+export interface KneserNeyTrainer {
+  add(sentence: readonly string[]): void;
+  /** Once, after the last sentence. */
+  train(): TrainedModel;
+}
+
+/** {@link trainKneserNey} for sentences that come one by one. */
+export function makeKneserNeyTrainer({ order = DEFAULT_ORDER }: { order?: number } = {}): KneserNeyTrainer {
   if (!Number.isInteger(order) || order < 1 || order > MAX_ORDER) {
     throw new UserError(`The n-gram order is ${order}; expected a whole number from 1 to ${MAX_ORDER}`);
   }
-  const { text, positions, vocabulary, ids, tokens } = readSentences(sentences, order);
-  if (positions.length === 0) throw new UserError("No sentence to train an n-gram model on; expected at least one");
-  const sorted = radixSort(positions, order, vocabulary.length, (position, back) => text[position - back]);
-  const counted = countNgrams(text, sorted, order, vocabulary.length);
-  const { counts, statistics } = adjustCounts(counted, text, sorted);
-  const discounts = statistics.map(estimateDiscounts);
-  const levels = interpolate(counted, counts, discounts, vocabulary.length);
-  return { order, vocabulary, ids, levels, discounts, tokens };
-}
-
-/** The sentences as ids in one run, each after order - 1 times `<s>`; and the positions of all else. */
-function readSentences(sentences: Iterable<readonly string[]>, order: number) {
   const vocabulary: string[] = [...SPECIAL_WORDS];
   const ids = new Map(vocabulary.map((word, id) => [word, id]));
-  let text = new Int32Array(1 << 16);
+  // The sentences as ids in one run, each after order - 1 times `<s>`.
+  let room = new Int32Array(1 << 16);
   let length = 0;
   let tokens = 0;
   let count = 0;
-  for (const sentence of sentences) {
-    const needed = length + sentence.length + order;
-    if (needed > text.length) {
-      const larger = new Int32Array(Math.max(needed, 2 * text.length));
-      larger.set(text);
-      text = larger;
-    }
-    for (let i = 1; i < order; i++) text[length++] = BOS;
-    for (const token of sentence) {
-      let id = ids.get(token);
-      if (id === undefined) {
-        id = vocabulary.length;
-        ids.set(token, id);
-        vocabulary.push(token);
+  return {
+    add(sentence) {
+      const needed = length + sentence.length + order;
+      if (needed > room.length) {
+        const larger = new Int32Array(Math.max(needed, 2 * room.length));
+        larger.set(room);
+        room = larger;
       }
-      if (id <= EOS) continue;
-      text[length++] = id;
-      tokens++;
-    }
-    text[length++] = EOS;
-    count++;
-  }
-  text = text.subarray(0, length);
-  const positions = new Uint32Array(tokens + count);
-  for (let i = 0, n = 0; i < length; i++) if (text[i] !== BOS) positions[n++] = i;
-  return { text, positions, vocabulary, ids, tokens };
+      for (let i = 1; i < order; i++) room[length++] = BOS;
+      for (const token of sentence) {
+        let id = ids.get(token);
+        if (id === undefined) {
+          id = vocabulary.length;
+          ids.set(token, id);
+          vocabulary.push(token);
+        }
+        if (id <= EOS) continue;
+        room[length++] = id;
+        tokens++;
+      }
+      room[length++] = EOS;
+      count++;
+    },
+    train() {
+      if (count === 0) throw new UserError("No sentence to train an n-gram model on; expected at least one");
+      const text = room.subarray(0, length);
+      const positions = new Uint32Array(tokens + count);
+      for (let i = 0, n = 0; i < length; i++) if (text[i] !== BOS) positions[n++] = i;
+      const sorted = radixSort(positions, order, vocabulary.length, (position, back) => text[position - back]);
+      const counted = countNgrams(text, sorted, order, vocabulary.length);
+      const { counts, statistics } = adjustCounts(counted, text, sorted);
+      const discounts = statistics.map(estimateDiscounts);
+      const levels = interpolate(counted, counts, discounts, vocabulary.length);
+      return { order, vocabulary, ids, levels, discounts, tokens };
+    },
+  };
 }
 
 /** The distinct n-grams of one order, in suffix order. */
