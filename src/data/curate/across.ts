@@ -11,6 +11,9 @@ import type { LedgerLine } from "./ledger.ts";
 import { makePassageStore, type Passage } from "./passages.ts";
 import type { Recipe } from "./recipe.ts";
 
+/** Overrides and isolates of the writing direction, which no reader sees (bad input 13): not compared, but kept in the text. */
+const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
+
 export const PERPLEXITY = "lm.perplexity";
 
 export interface Across {
@@ -69,7 +72,7 @@ export async function compareDocuments(
     for (const { line, text } of readChunks(folder)) {
       await pause("duplicates", ++documents);
       if (text === null || isSurprising(line)) continue;
-      finder?.add(text, line.language!);
+      finder?.add(text.replace(BIDI, ""), line.language!);
       store?.add(count, line.language!, text);
       count++;
     }

@@ -135,6 +135,10 @@ export async function makeJudge(recipe: Recipe): Promise<Judge> {
     if (controls > 0) line.controls = controls;
     text = clean(text);
     line.characters = codePoints(text);
+    if (!LETTER_OR_DIGIT.test(text)) {
+      add("extract", [{ rule: "empty", value: 0, limit: 1, keep: "atLeast" }]);
+      return finish(null);
+    }
     line.start = [...text.slice(0, 2 * START)].slice(0, START).join("");
 
     const found = identifier.identify(text);
@@ -177,6 +181,7 @@ async function* bytesOf(path: string) {
   for await (const piece of readPieces(path)) if ("bytes" in piece) yield piece.bytes;
 }
 
+const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const CONTROL = /(?![\t\n\r\u0085])\p{Cc}/gu;
 const countControls = (text: string) => text.match(CONTROL)?.length ?? 0;
 

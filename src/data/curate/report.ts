@@ -44,7 +44,8 @@ export function renderCurationReport(
       return { stage, rule: name, keep: first.keep };
     }),
     documents: lines.map(({ id, url, language, outcome, stage, reason, characters, measures, start, duplicateOf }) => ({
-      ...{ id, url, language: language ?? "–", outcome, stage, reason, characters, start: start ?? "" },
+      ...{ id: visible(id), url: url && visible(url), language: language ?? "–" },
+      ...{ outcome, stage, reason, characters, start: visible(start ?? "") },
       ...(duplicateOf ? { duplicateOf: duplicateOf.id } : {}),
       measures: measures.map((m) => [numberOf.get(`${m.stage} ${m.rule}`)!, round(m.value), round(m.limit)]),
     })),
@@ -78,5 +79,9 @@ near duplicates and repeated passages would be among other documents is not comp
 </html>
 `;
 }
+
+/** Characters that change the order of others are written out (bad input 13). */
+const visible = (text: string) =>
+  text.replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase()}⟩`);
 
 const round = (x: number) => Number(x.toPrecision(6));

@@ -56,7 +56,7 @@ export async function curate({ out, tokenizer, force, ...options }: CurateOption
 
   const total = countDocuments(out);
   const pause = async (phase: Progress["phase"], documents: number) => {
-    if (documents % 64 !== 0) return;
+    if (phase !== "passages" && documents % 64 !== 0) return;
     await new Promise<void>((resolve) => setImmediate(resolve)); // so that Ctrl-C is seen
     if (signal?.aborted) throw new UserError("stopped; the same command goes on from here");
     onProgress?.({ phase, documents, resumed: 0, done: documents, total });

@@ -101,11 +101,15 @@ export function prepare(text: string): string {
       ? text
       : `${text.slice(0, SAMPLE)} ${text.slice(middle, middle + SAMPLE)} ${text.slice(-SAMPLE)}`;
   const line = sample
+    .replace(DIRECTIONS, "")
     .replace(/[\0\s\x85]+/g, " ")
     .replace(/\p{Cs}/gu, "\ufffd")
     .trim();
   return inSmallLetters(withoutCode(line));
 }
+
+/** Marks, overrides and isolates of the writing direction. */
+const DIRECTIONS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /** A word in ASCII, with what stands before and after words. */
 const PLAIN = /^["'([*-]*[A-Za-z]+(?:['-][A-Za-z]+)*[\])"'.,;:!?*-]*$/;

@@ -38,19 +38,31 @@ const LITTLE = 500;
 
 /** Null where there is no main content. Of a page with little of it, what the page marks as such, if that is more. */
 export function extractMainText(html: string): Extraction | null {
-  const { document } = parseHTML(html.slice(0, MAX_PAGE));
+  const page = withBody(html.slice(0, MAX_PAGE));
+  const { document } = parseHTML(page);
   if (!document.documentElement || !document.body) return null;
   document.querySelectorAll(AROUND).forEach((node) => void node.remove());
   const article = new Readability<DomNode>(document as never, OPTIONS).parse();
   let text = article?.content ? blockText(article.content) : "";
   if (text.length < LITTLE) {
-    const again = parseHTML(html.slice(0, MAX_PAGE)).document;
+    const again = parseHTML(page).document;
     again.querySelectorAll(AROUND).forEach((node) => void node.remove());
     const marked = again.querySelector(INSIDE);
     const whole = marked ? blockText(marked as unknown as DomNode) : "";
     if (whole.length > text.length) text = whole;
   }
   return text === "" ? null : { text, title: (article?.title ?? "").trim() };
+}
+
+/** HTML lets a page leave out the tags of html, head and body; linkedom does not put them in. */
+function withBody(html: string): string {
+  let page = html;
+  if (!/<body[\s>]/i.test(page)) {
+    if (/<\/head\s*>/i.test(page)) page = page.replace(/<\/head\s*>/i, "$&<body>");
+    else if (/<html[\s>]/i.test(page)) page = page.replace(/<html(?:\s[^>]*)?>/i, "$&<body>");
+    else page = `<body>${page}`;
+  }
+  return /<html[\s>]/i.test(page) ? page : `<html>${page}</html>`;
 }
 
 interface DomNode {

@@ -63,7 +63,7 @@ describe("duplicates", () => {
     ).toEqual([{ document: 2, of: 0, similarity: 1, how: "minHash" }]);
   });
 
-  test("of one to four words, or of symbols, are found by their words; others of these are none (bad input 17)", () => {
+  test("of one to four words, or of symbols, are found by their words; others of these are none (row 17)", () => {
     const texts = ["", "Yes.", "No", "yes!", "?!", "?!", "!!", "one two three four", "One, two: three four?", "1 2"];
     expect(duplicatesOf(inEnglish(texts)).map(({ document, of, how }) => [document, of, how])).toEqual([
       [3, 1, "exact"],
@@ -72,7 +72,7 @@ describe("duplicates", () => {
     ]);
   });
 
-  test("of one document a hundred times all point to the first (bad input 19)", () => {
+  test("of one document a hundred times all point to the first (row 19)", () => {
     const texts = ["other words that are not in it at all", ...Array<string>(100).fill(TEXT)];
     const found = duplicatesOf(inEnglish(texts));
     expect(found).toHaveLength(99);
@@ -114,7 +114,7 @@ test("Jaccard similarity is that of the sets", () => {
 });
 
 describe("candidates", () => {
-  test("of ten thousand equal records are as many comparisons (bad input 20), verified or not", () => {
+  test("of ten thousand equal records are as many comparisons (row 20), verified or not", () => {
     const data = new Uint32Array(20000).fill(7);
     const band = { data, offset: 0, stride: 2, words: 2, count: 10000 };
     for (const same of [true, false]) {
@@ -185,7 +185,7 @@ describe("signature files", () => {
     expect(readdirSync(join(other, "bucket_000"))).toEqual(["00003.minhash.sig", "00004.minhash.sig"]); // nothing partial is left
   });
 
-  test("that were cut off are refused, at a record or inside one (bad input 39)", () => {
+  test("that were cut off are refused, at a record or inside one (row 39)", () => {
     const path = join(folder, "bucket_002", "00001.minhash.sig");
     truncateSync(path, 680);
     expect(() => findInFiles(folder, DATATROVE)).toThrow(/bucket 2 has \d+,10 records/);

@@ -63,7 +63,7 @@ describe("text that is no language", () => {
     expect(identify("This is just twenty letters.").language).toBe("en");
   });
 
-  test("code and mixed scripts get some label, and nothing throws", () => {
+  test("row 21: code and mixed scripts get some label, and nothing throws", () => {
     for (const text of [
       "for (let index = 0; index < length; index++) { total[index] += part[index]; }",
       "Привет hello 你好 مرحبا שלום Γειά",
@@ -73,7 +73,7 @@ describe("text that is no language", () => {
   });
 });
 
-test("a line feed or NUL changes nothing", () => {
+test("row 21: a line feed or NUL changes nothing", () => {
   const text = "All human beings are born free and equal in dignity and rights.";
   expect(identify(text.replaceAll(" ", "\n"))).toEqual(identify(text));
   expect(identify(text.replace(" ", "\0"))).toEqual(identify(text));

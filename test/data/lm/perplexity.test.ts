@@ -40,7 +40,7 @@ describe("perplexity", () => {
     expect(documentPerplexity(toy, text, words, "ccnet-compat")).toBeNull();
   });
 
-  test("of any text is a finite number of at least 1, or null", () => {
+  test("row 22: of any text is a finite number of at least 1, or null", () => {
     fc.assert(
       fc.property(
         fc.string({ unit: "binary" }),

@@ -66,7 +66,7 @@ describe("damage", () => {
   const members = records.map((record) => gzipSync(record));
   const [a, b] = [members[0].length, members[0].length + members[1].length];
 
-  test("1: a gzip member cut off at the end: whole records are kept, the tail is told", async () => {
+  test("row 1: a gzip member cut off at the end: whole records are kept, the tail is told", async () => {
     const bytes = Buffer.concat(members);
     for (const cut of [b + 5, b + 40, bytes.length - 1]) {
       const found = await read(bytes.subarray(0, cut));
@@ -78,7 +78,7 @@ describe("damage", () => {
     }
   });
 
-  test("2: a wrong checksum or broken bytes in the middle: goes on at the next member", async () => {
+  test("row 2: a wrong checksum or broken bytes in the middle: goes on at the next member", async () => {
     for (const at of [a + 12, a + 30, b - 6]) {
       const bytes = Buffer.concat(members);
       bytes[at] ^= 0x55;
@@ -92,7 +92,7 @@ describe("damage", () => {
     }
   });
 
-  test("3: one large gzip member is streamed", async () => {
+  test("row 3: one large gzip member is streamed", async () => {
     const body = Array.from({ length: 200_000 }, (_, i) => `${(i * 7919) % 1e9}`).join("\n");
     const found = await read(makeWarc(Array(25).fill({ body }), "whole"));
     expect(found.length).toBe(25);
@@ -103,22 +103,22 @@ describe("damage", () => {
     ["too short", 20],
     ["too long", 60],
     ["much too long", 500],
-  ])("4: Content-Length %s: the next record is found by its first line", async (_, contentLength) => {
+  ])("row 4: Content-Length %s: the next record is found by its first line", async (_, contentLength) => {
     const bytes = makeWarc([{ body: "page 0", contentLength }, three[1], three[2]]);
     expect(await read(bytes)).toEqual([{ ...page(0), wrongLength: true }, page(1), page(2)]);
   });
 
-  test("4: Content-Length missing or no number: told, and the next record is read", async () => {
+  test("row 4: Content-Length missing or no number: told, and the next record is read", async () => {
     const text = records[0].toString().replace(/Content-Length: \d+/, "Content-Length: many");
     expect(await read(Buffer.concat([Buffer.from(text), records[1]]))).toEqual(["0: Content-Length is many", page(1)]);
   });
 
-  test("5: a file that is no WARC is refused with its first line", async () => {
+  test("row 5: a file that is no WARC is refused with its first line", async () => {
     const found = await read(Buffer.from("<?xml version='1.0'?>\n<Error>AccessDenied</Error>"));
     expect(found).toEqual([`0: not a WARC file: it starts with ${JSON.stringify("<?xml version='1.0'?>")}`]);
   });
 
-  test("6: no address, the old `uri`, angle brackets, a space in it: the record is kept", async () => {
+  test("row 6: no address, the old `uri`, angle brackets, a space in it: the record is kept", async () => {
     const odd = [
       { body: "page 0", url: null },
       { body: "page 1", url: null, lines: ["uri: http://old.example/"] },
@@ -129,7 +129,7 @@ describe("damage", () => {
     expect(urls).toEqual([null, "http://old.example/", "http://angle.example/", "http://example.org/a b"]);
   });
 
-  test("7: bombs and records that are too long are passed over", async () => {
+  test("row 7: bombs and records that are too long are passed over", async () => {
     const bomb = gzipSync(makeRecord({ body: Buffer.alloc(60 << 20) }, 1));
     const found = await read(Buffer.concat([members[0], bomb, members[2]]), 1 << 20);
     expect(found[0]).toEqual(page(0));
