@@ -6,6 +6,7 @@ import { addLmCommand } from "./dataLm.ts";
 import { addMixtureCommand } from "./dataMixture.ts";
 import { addPairsCommand } from "./dataPairs.ts";
 import { addPreferencesCommand } from "./dataPreferences.ts";
+import { addRunCommand } from "./dataRun.ts";
 import { addSftCommand } from "./dataSft.ts";
 import { addSynthesizeCommand, addTranslateCommand } from "./dataSynthesize.ts";
 import { addWebCommands } from "./dataWeb.ts";
@@ -22,4 +23,5 @@ export function addDataCommand(program: Command) {
   addTranslateCommand(data);
   addPreferencesCommand(data);
   addSftCommand(data);
+  addRunCommand(data);
 }

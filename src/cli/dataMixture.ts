@@ -2,13 +2,13 @@
  * @file `marco data mixture`: tokenises the sources of a stage table, plans every sequence of every stage, and says what
  * that takes of each source before anything is trained.
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
-import { parse } from "yaml";
+import { readSettings } from "../data/files/settings.ts";
 import { megatronBlend } from "../data/mix/megatronBlend.ts";
 import { type MixturePlan, planMixture } from "../data/mix/plan.ts";
-import { type MixtureRecipe, parseMixtureRecipe } from "../data/mix/recipe.ts";
+import { parseMixtureRecipe } from "../data/mix/recipe.ts";
 import { type StreamCounts, tokenizeStream } from "../data/mix/tokenize.ts";
 import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
@@ -40,7 +40,7 @@ export const addMixtureCommand = (data: Command) =>
     .action(mixture);
 
 async function mixture(path: string, { tokenizer: folder, out, json }: Record<string, string> & { json?: boolean }) {
-  const recipe = readRecipe(path);
+  const recipe = readSettings(path, parseMixtureRecipe);
   const tokenizer = loadTokenizer(folder);
   const controller = new AbortController();
   process.once("SIGINT", () => controller.abort());
@@ -83,21 +83,6 @@ async function mixture(path: string, { tokenizer: folder, out, json }: Record<st
   for (const problem of plan.problems) console.error(`too little: ${problem}`);
   if (plan.problems.length > 0)
     throw new UserError(`${plan.problems.length} of ${streams.length} streams have too little text for these stages`);
-}
-
-function readRecipe(path: string): MixtureRecipe {
-  let value: unknown;
-  try {
-    value = parse(readFileSync(path, "utf8"));
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UserError(
-      code === "ENOENT" || code === "EISDIR" || code === "EACCES"
-        ? `${path}: cannot be read (${code})`
-        : `${path}: ${message.split("\n")[0]}; expected YAML or JSON`,
-    );
-  }
-  return parseMixtureRecipe(value, path);
 }
 
 /** Table 1: tokens there are and tokens used. */

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { UserError } from "../../util/assert.ts";
+import { parseSettings } from "../files/settings.ts";
 
 const schema = z.strictObject({
   /** Tokens of a training sequence (paper section 3.2: 32768 for 1.5B and 7B). */
@@ -29,12 +30,7 @@ export interface MixtureRecipe extends z.infer<typeof schema> {}
 
 /** @throws UserError that names the key. */
 export function parseMixtureRecipe(value: unknown, where = "recipe"): MixtureRecipe {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0];
-    throw new UserError(`${where}: ${path.join(".") || "recipe"}: ${message}; see marco data mixture --help`);
-  }
-  const recipe = parsed.data;
+  const recipe = parseSettings(schema, value, where, "marco data mixture --help");
   const owner = new Map<string, string>();
   for (const [source, streams] of Object.entries(recipe.sources)) {
     if (Object.keys(streams).length === 0) throw new UserError(`${where}: sources.${source}: has no streams`);
