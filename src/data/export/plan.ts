@@ -2,6 +2,7 @@
  * @file A web recipe as settings for a datatrove pipeline (pipeline.py beside this file): the limits are asked of the
  * rules themselves, so that they cannot differ. What datatrove cannot say is an error, or a note where a stage stays out.
  */
+import { resolve } from "node:path";
 import { UserError } from "../../util/assert.ts";
 import { blocklistOf, gopherStopWordsOf, urlListsOf } from "../curate/lists.ts";
 import type { Recipe } from "../curate/recipe.ts";
@@ -91,7 +92,7 @@ export function planExport(recipe: Recipe): ExportPlan {
         throw new UserError(
           "perplexity.limit: a limit from the documents' distribution is known only after a run; give the number that marco data web found",
         );
-      rules.perplexity = { path, limits: { "lm.perplexity": [limit ?? Number.MAX_VALUE, "atMost"] } };
+      rules.perplexity = { path: resolve(path), limits: { "lm.perplexity": [limit ?? Number.MAX_VALUE, "atMost"] } };
     }
     languages[language] = { datatrove: CODES[language], languageLimit: recipe.language.limit, rules };
   }

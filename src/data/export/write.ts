@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { UserError } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
 import type { Recipe } from "../curate/recipe.ts";
-import { planExport } from "./plan.ts";
+import { type ExportPlan, planExport } from "./plan.ts";
 
 /** As they were compared with ours (test/data/export). datatrove 0.10.1 hashes text, which xxhash 4 refuses. */
 const REQUIREMENTS = [
@@ -13,8 +13,17 @@ const REQUIREMENTS = [
   ...["fasttext-numpy2-wheel==0.9.2", "tldextract==5.4.0", "pyahocorasick==2.3.1", "tokenizers==0.23.3"],
   ...["xxhash==3.5.0", "warcio==1.8.1", "faust-cchardet==3.2.0", "python-magic==0.4.27", "trafilatura==2.3.1"],
   ...["lxml_html_clean", "spacy==3.8.18", "jieba==0.42.1", "pythainlp==5.4.0", "pyvi==0.1.1"],
-  ...["indic-nlp-library==0.92", "sudachipy==0.7.0", "sudachidict-core==20261015", "kenlm==0.3.0"],
+  ...["indic-nlp-library==0.92", "sudachipy==0.7.0", "sudachidict-core==20261015"],
 ];
+
+function requirementsOf({ languages, sets }: ExportPlan["settings"]): string[] {
+  return [
+    ...REQUIREMENTS,
+    ...(sets.includes("perplexity") ? ["kenlm==0.3.0"] : []), // is compiled when it is installed
+    ...(languages.ko ? ["kiwipiepy==0.24.1"] : []),
+    ...(languages.kk ? ["stanza"] : []), // not tested here: it downloads its models
+  ];
+}
 
 /** Writes the export; returns the notes. @throws UserError when the folder holds something else. */
 export function writeExport(recipe: Recipe, out: string): string[] {
@@ -24,7 +33,7 @@ export function writeExport(recipe: Recipe, out: string): string[] {
   mkdirSync(out, { recursive: true });
   copyFileSync(fileURLToPath(new URL("pipeline.py", import.meta.url)), join(out, "pipeline.py"));
   writeWhole(join(out, "settings.json"), `${JSON.stringify(settings, null, 1)}\n`);
-  writeWhole(join(out, "requirements.txt"), `${REQUIREMENTS.join("\n")}\n`);
+  writeWhole(join(out, "requirements.txt"), `${requirementsOf(settings).join("\n")}\n`);
   writeWhole(join(out, "README.md"), readme(notes));
   return notes;
 }

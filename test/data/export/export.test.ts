@@ -13,6 +13,8 @@ import { parseRecipe } from "../../../src/data/curate/recipe.ts";
 import { curate } from "../../../src/data/curate/run.ts";
 import { planExport, REASONS } from "../../../src/data/export/plan.ts";
 import { writeExport } from "../../../src/data/export/write.ts";
+import { writeArpa } from "../../../src/data/lm/arpa.ts";
+import { trainKneserNey } from "../../../src/data/lm/kneserNey.ts";
 import { limitsOf } from "../../../src/data/rules/fineWeb2.ts";
 import { corpusDocuments } from "../../fixtures/data/documents.ts";
 
@@ -87,6 +89,7 @@ describe.skipIf(why)(`datatrove's decisions (${why ?? "MARCO_PYTHON has datatrov
     languages,
     url: { domains: ["blocked.org"] },
     rules: { sets: ["paper", "gopherQuality", "gopherRepetition", "fineWeb", "roots", "blocklist"] },
+    perplexity: { models: { en: at("en.arpa") }, limit: 120 },
     substring: false,
   });
   const all = corpusDocuments(24).filter(({ language }) => [...languages, "it"].includes(language));
@@ -103,6 +106,9 @@ describe.skipIf(why)(`datatrove's decisions (${why ?? "MARCO_PYTHON has datatrov
   const ours = new Map<string, LedgerLine>();
   const theirs = new Map<string, string>();
   beforeAll(async () => {
+    const known = all.filter(({ language }, i) => language === "en" && i % 2 === 0);
+    const lines = known.flatMap(({ text }) => text.split("\n").map((line) => line.split(/\s+/)));
+    writeFileSync(at("en.arpa"), [...writeArpa(trainKneserNey(lines, { order: 3 }))].join(""));
     mkdirSync(at("in"));
     writeFileSync(at("in", "a.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
     await curate({ inputs: [at("in", "a.jsonl")], out: at("ours"), recipe, threads: 1 });
@@ -149,7 +155,14 @@ describe.skipIf(why)(`datatrove's decisions (${why ?? "MARCO_PYTHON has datatrov
     expect(unexplained).toEqual([]);
     expect(differing.length).toBeLessThan(0.05 * rows.length);
     const reasons = new Set(theirs.values());
-    for (const reason of ["kept", "minHash.duplicate", "url.domain", "language.wanted", "language.undetermined"])
+    for (const reason of [
+      "kept",
+      "minHash.duplicate",
+      "url.domain",
+      "language.wanted",
+      "language.undetermined",
+      "lm.perplexity",
+    ])
       expect(reasons).toContain(reason);
     expect(reasons.size).toBeGreaterThan(8);
   });
