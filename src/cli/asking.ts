@@ -4,6 +4,8 @@
  */
 import { join } from "node:path";
 import type { z } from "zod";
+import { claimFolder } from "../data/files/claimFolder.ts";
+import { OUTPUT_KINDS } from "../data/files/writeRows.ts";
 import type { Identify } from "../data/generated/checks.ts";
 import { loadIdentifier } from "../data/language/identify.ts";
 import type { BudgetLimits } from "../data/llm/budget.ts";
@@ -31,6 +33,8 @@ export interface AskingRecipe {
   concurrency: number;
   retries: number;
   limits: { quarantined: number };
+  /** Of texts; more of them begin with the same ones. */
+  count?: number;
 }
 
 export interface Asking {
@@ -44,6 +48,11 @@ export interface Asking {
 export interface AskingOptions<C extends JobCounts> {
   out: string;
   recipe: AskingRecipe;
+  /** What is read, and what the recipe names to be read. */
+  inputs: readonly string[];
+  files?: readonly string[];
+  /** Write over the results of another recipe or other inputs; answers stay. */
+  force?: boolean;
   json?: boolean;
   /** How many items there are, where it is known. */
   total?: number;
@@ -52,15 +61,16 @@ export interface AskingOptions<C extends JobCounts> {
   describeMore?: (counts: C) => string[];
 }
 
-export async function runAsking<C extends JobCounts>({
-  out,
-  recipe,
-  json,
-  total,
-  run,
-  describeMore,
-}: AskingOptions<C>) {
-  const { budget, concurrency, retries, limits } = recipe;
+/** What a job writes besides its answers. */
+const RESULTS = [
+  ...["texts", "rows", "pairs"].flatMap((name) => OUTPUT_KINDS.map((kind) => `${name}.${kind}`)),
+  ...["ledger.jsonl", "summary.json"],
+];
+
+export async function runAsking<C extends JobCounts>(options: AskingOptions<C>) {
+  const { out, recipe, inputs, files, force, json, total, run, describeMore } = options;
+  const { budget, concurrency, retries, limits, count: _, ...decides } = recipe; // those may change before it goes on
+  claimFolder({ out, inputs, files, settings: { recipe: decides }, force, results: RESULTS });
   const controller = new AbortController();
   const progress = startProgress("items");
   const interrupt = () => {

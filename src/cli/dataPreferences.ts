@@ -11,6 +11,7 @@ interface Flags {
   recipe: string;
   out: string;
   json?: boolean;
+  force?: boolean;
 }
 
 export function addPreferencesCommand(data: Command) {
@@ -22,12 +23,14 @@ export function addPreferencesCommand(data: Command) {
     .argument("<files...>", "rows of preferences, or of prompts {prompt}, {instruction} or {messages}")
     .requiredOption("--recipe <file>", "YAML or JSON; see below")
     .requiredOption("--out <folder>", "pairs.jsonl (TRL), ledger.jsonl, summary.json, answers.jsonl")
+    .option("--force", "write over what --out has of another recipe or of other inputs; its answers stay")
     .option("--json", "the summary as JSON")
     .addHelpText("after", recipeHelp(preferencesSchema, { sample: { models: [MODEL] }, judge: { model: MODEL } }))
-    .action(async (inputs: string[], { recipe: path, out, json }: Flags) => {
+    .action(async (inputs: string[], { recipe: path, ...flags }: Flags) => {
       const recipe = readJobRecipe(path, preferencesSchema);
+      const { out } = flags;
       await runAsking({
-        ...{ out, recipe, json, describeMore: describeJudge },
+        ...{ ...flags, recipe, inputs, describeMore: describeJudge },
         run: async ({ open, identify, ...asking }) => {
           const models = [];
           for (const model of recipe.sample?.models ?? []) models.push(await open(model));

@@ -10,6 +10,7 @@ interface Flags {
   recipe: string;
   out: string;
   json?: boolean;
+  force?: boolean;
 }
 
 const GOES_ON = "every answer is kept in answers.jsonl, so the same command goes on after an interruption";
@@ -22,15 +23,23 @@ export function addSynthesizeCommand(data: Command) {
     )
     .requiredOption("--recipe <file>", "YAML or JSON; see below")
     .requiredOption("--out <folder>", "texts.jsonl, ledger.jsonl, summary.json, answers.jsonl")
+    .option("--force", "write over what --out has of another recipe or of other inputs; its answers stay")
     .option("--json", "the summary as JSON")
     .addHelpText(
       "after",
       recipeHelp(synthesizeSchema, { models: [MODEL], count: 1000, keywords: { file: "words.txt" } }),
     )
-    .action(async ({ recipe: path, out, json }: Flags) => {
+    .action(async ({ recipe: path, ...flags }: Flags) => {
       const recipe = readJobRecipe(path, synthesizeSchema);
+      const { out } = flags;
+      const { keywords, samples } = recipe;
+      const files = [
+        ...(keywords.file ? [keywords.file] : []),
+        ...(keywords.documents ?? []),
+        ...(samples.files ?? []),
+      ];
       await runAsking({
-        ...{ out, recipe, json, total: recipe.count },
+        ...{ ...flags, recipe, inputs: [], files, total: recipe.count },
         run: async ({ open, ...asking }) => {
           const models = [];
           for (const model of recipe.models) models.push(await open(model));
@@ -49,12 +58,14 @@ export function addTranslateCommand(data: Command) {
     .argument("<files...>", "rows {instruction, input, output}, {question, answer} or {messages}")
     .requiredOption("--recipe <file>", "YAML or JSON; see below")
     .requiredOption("--out <folder>", "rows.jsonl, ledger.jsonl, summary.json, answers.jsonl")
+    .option("--force", "write over what --out has of another recipe or of other inputs; its answers stay")
     .option("--json", "the summary as JSON")
     .addHelpText("after", recipeHelp(translateSchema, { models: [MODEL] }))
-    .action(async (inputs: string[], { recipe: path, out, json }: Flags) => {
+    .action(async (inputs: string[], { recipe: path, ...flags }: Flags) => {
       const recipe = readJobRecipe(path, translateSchema);
+      const { out } = flags;
       await runAsking({
-        ...{ out, recipe, json },
+        ...{ ...flags, recipe, inputs },
         run: async ({ open, ...asking }) => {
           const models = [];
           for (const model of recipe.models) models.push(await open(model));

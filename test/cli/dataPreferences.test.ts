@@ -35,7 +35,7 @@ const ledger = (out: string) =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-test("an own model's answers, judged by rules and by itself: a model that says nothing is never understood", async () => {
+test("row 38: an own model's answers, judged by rules and by itself: a model that says nothing is never understood", async () => {
   const prompts = ["one two three two one", "three two one two three"].map((text) => ({
     prompt: `What comes after ${text}?`,
   }));
@@ -67,7 +67,8 @@ test("an own model's answers, judged by rules and by itself: a model that says n
 
   // The rules see the same answers, which are not written again: both were cut at eight tokens.
   const before = readFileSync(at("own", "answers.jsonl"), "utf8");
-  const summary = JSON.parse(await run({ sample, judge: "rules" }, "own", "--json"));
+  await expect(run({ sample, judge: "rules" }, "own")).rejects.toThrow("holds a run of another recipe or other inputs");
+  const summary = JSON.parse(await run({ sample, judge: "rules" }, "own", "--json", "--force"));
   expect(readFileSync(at("own", "answers.jsonl"), "utf8")).toBe(before);
   expect(summary).toMatchObject({ in: 2, judge: "rules", judgements: { all: { comparisons: 2, unparsable: 0 } } });
   expect(ledger("own")[0].answers).toEqual(lines[0].answers);

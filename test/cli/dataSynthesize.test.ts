@@ -201,11 +201,11 @@ describe("synthesize", () => {
     }
   });
 
-  test("a budget ends the command before it is passed, and a higher one goes on", async () => {
+  test("row 38: a budget ends the command before it is passed, and a higher one goes on; edited keywords do not", async () => {
     const server = await startServer(essay);
     try {
-      const run = (requests: number) => {
-        const recipe = { ...recipeOf(server.endpoint), count: 12, budget: { requests } };
+      const run = (requests: number, count = 12) => {
+        const recipe = { ...recipeOf(server.endpoint), count, budget: { requests } };
         writeFileSync(at("small.json"), JSON.stringify(recipe));
         return inProcess(["synthesize", "--recipe", at("small.json"), "--out", at("small")]);
       };
@@ -215,7 +215,13 @@ describe("synthesize", () => {
       expect(server.asked.length).toBe(5);
       await run(12);
       expect(JSON.parse(readFileSync(at("small", "summary.json"), "utf8")).in).toBe(12);
+      const texts = readFileSync(at("small", "texts.jsonl"), "utf8");
       expect(server.asked.length).toBe(12);
+      await run(14, 14); // more of them begin with the same ones
+      expect(server.asked.length).toBe(14);
+      expect(readFileSync(at("small", "texts.jsonl"), "utf8").startsWith(texts)).toBe(true);
+      writeFileSync(at("keywords.txt"), readFileSync(at("keywords.txt"), "utf8").replace("school", "peace"));
+      await expect(run(14, 14)).rejects.toThrow(/other inputs \(keywords\.txt has changed\)/);
     } finally {
       await server.close();
     }
