@@ -11,6 +11,9 @@ import type { LedgerLine, StageMeasure } from "./ledger.ts";
 /** Documents of a language that are looked at; of more, so many by chance (reservoir sampling). CHOSEN. */
 const SAMPLE = 20_000;
 
+/** No percentile of these: the perplexity has a rule of its own, and a text is empty or not. */
+const OTHERWISE = [PERPLEXITY, "empty"];
+
 export interface RecipeLimits {
   rules: { limitsByLanguage: Record<string, Record<string, number>> };
   perplexity?: { limit: Record<string, number> };
@@ -31,7 +34,7 @@ export async function deriveRecipeLimits(lines: AsyncIterable<LedgerLine>, sampl
   const languages = [...seen].sort(([a], [b]) => (a < b ? -1 : 1));
   const limitsByLanguage = Object.fromEntries(
     languages.map(([language, { measures }]) => {
-      const derived = deriveLimits(measures.map((all) => all.filter(({ rule }) => rule !== PERPLEXITY)));
+      const derived = deriveLimits(measures.map((all) => all.filter(({ rule }) => !OTHERWISE.includes(rule))));
       const changed = derived.filter(({ limit, published }) => limit !== published);
       return [language, Object.fromEntries(changed.map(({ rule, limit }) => [rule, Number(limit.toPrecision(4))]))];
     }),

@@ -143,7 +143,11 @@ test("limits from a ledger: percentiles by language, the perplexity's by its mea
       });
       yield {
         language: "en",
-        measures: [measure("roots.a", i, 100, "atMost"), measure("lm.perplexity", Math.exp(i % 2), 1e300, "atMost")],
+        measures: [
+          measure("roots.a", i, 100, "atMost"),
+          measure("empty", 9, 1, "atLeast"),
+          measure("lm.perplexity", Math.exp(i % 2), 1e300, "atMost"),
+        ],
       } as unknown as LedgerLine;
     }
   }
