@@ -3,34 +3,11 @@ import { z } from "zod";
 import { parseSettings, readSettings } from "../files/settings.ts";
 import { OUTPUT_KINDS } from "../files/writeRows.ts";
 import { askingSchema, modelSchema } from "../llm/recipe.ts";
+import { duplicatesSchema, simHashSchema } from "../selection/recipe.ts";
 import { CLEANERS } from "./clean/clean.ts";
 
 const share = z.number().min(0).max(1);
 const positive = z.number().int().positive();
-
-/** Stages of {@link ../selection/duplicates.ts}, shared with knowledge data. */
-export const duplicatesSchema = {
-  /** MinHash, verified: text-dedup's limit; bands and rows CHOSEN so that it is nearly always found (0.997 at 0.7). */
-  minHash: z
-    .union([
-      z.literal(false),
-      z.strictObject({
-        words: positive.default(3),
-        bands: positive.default(32),
-        rows: positive.default(5),
-        seed: z.number().int().nonnegative().default(1),
-        jaccard: share.default(0.7),
-      }),
-    ])
-    .prefault({}),
-  /** text-dedup's settings: 64 bits, shingles of 3 words. */
-  simHash: z
-    .union([
-      z.literal(false),
-      z.strictObject({ words: positive.default(3), distance: positive.default(3), blocks: positive.default(4) }),
-    ])
-    .prefault({}),
-};
 
 const schema = z.strictObject({
   /** Cleaners, always in the paper's order. */
@@ -72,6 +49,7 @@ const schema = z.strictObject({
   /** Drop all but the first chat with the same instruction. */
   exact: z.boolean().default(true),
   ...duplicatesSchema,
+  ...simHashSchema,
   /** With --embedder; the paper keeps what is below 0.7. */
   semantic: z.union([z.literal(false), z.strictObject({ below: share.default(0.7) })]).prefault({}),
   output: z.enum(OUTPUT_KINDS).default("jsonl"),

@@ -16,6 +16,8 @@ export interface SelectionLine extends LedgerLine {
   cleaned?: Record<string, number>;
   /** Equations of its answers: how many, and those that are wrong, with their derivation. */
   equations?: { right: number; wrong: number; unchecked: number; derivations: string[] };
+  /** The words in a row that it shares with a benchmark, simplified, and the first benchmark that has them. */
+  contamination?: { task: string; ngram: string };
   /** Numbers that no limit is set for. */
   values?: Record<string, number>;
   /** Why something was not measured, by stage. */
