@@ -42,11 +42,8 @@ export async function runKnowledge(options: KnowledgeRun): Promise<SelectionSumm
   const { inputs, benchmarks, out, recipe, identify, embedder, onProgress, stop } = options;
   if (recipe.decontaminate && benchmarks.length === 0)
     throw new UserError("no benchmarks; expected files with --benchmarks, or decontaminate: false in the recipe");
-  claimFolder(out, [...inputs, ...benchmarks], {
-    recipe,
-    benchmarks: benchmarks.length,
-    embedder: embedder?.name ?? null,
-  });
+  const settings = { recipe, embedder: embedder?.name ?? null };
+  claimFolder({ out, inputs, settings, files: benchmarks });
   const known = recipe.decontaminate ? await readBenchmarks(benchmarks, recipe.decontaminate, identify) : undefined;
   const candidates = await openCandidates(join(out, "work", "candidates.jsonl"), () =>
     prepareFiles(
