@@ -2,15 +2,9 @@
  * @file Medians of timings and how far they can be believed.
  */
 
-const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
+import { quantile } from "../src/util/quantile.ts";
 
-/** The value below which a share `q` of the values lies, linear between neighbours. */
-export function quantile(values: readonly number[], q: number): number {
-  const order = sorted(values);
-  const at = q * (order.length - 1);
-  const low = Math.floor(at);
-  return order[low] + (at - low) * ((order[low + 1] ?? order[low]) - order[low]);
-}
+const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
 export const median = (values: readonly number[]) => quantile(values, 0.5);
 

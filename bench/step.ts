@@ -10,11 +10,12 @@
  */
 import { main, parse } from "../src/cli/options.ts";
 import { EACH_ENGINE, ENGINES } from "../src/engine/engine.ts";
+import { quantile } from "../src/util/quantile.ts";
 import { CONFIGS, describeConfig, flopsOfStep, productsOfStep, toPython } from "./configs.ts";
 import { type Contender, here, ours, type Race, race, startContender, type Turn } from "./contenders.ts";
 import { benchCommand, namesOf, numberOf, pythonOf } from "./options.ts";
 import { describeMachine, printTable, save, showBytes, showInterval } from "./output.ts";
-import { type Interval, median, medianInterval, quantile } from "./statistics.ts";
+import { type Interval, median, medianInterval } from "./statistics.ts";
 
 /** Losses of the same step may differ by this much, */
 const TOLERANCE = 1e-3;

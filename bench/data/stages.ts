@@ -8,6 +8,7 @@ import { DATATROVE_NGRAMS, makeDecontaminator } from "../../src/data/dedup/decon
 import { DATATROVE } from "../../src/data/dedup/minHash.ts";
 import { findInFiles, writeSignatures } from "../../src/data/dedup/signatureFiles.ts";
 import { cutRepeats } from "../../src/data/dedup/substring.ts";
+import { readPieces } from "../../src/data/files/bytes.ts";
 import { loadIdentifier } from "../../src/data/language/identify.ts";
 import type { Language } from "../../src/data/languages.ts";
 import { readArpa } from "../../src/data/lm/arpa.ts";
@@ -28,7 +29,6 @@ import { type Measure, passes } from "../../src/data/rules/measure.ts";
 import { paper } from "../../src/data/rules/paper.ts";
 import { roots } from "../../src/data/rules/roots.ts";
 import { stopWordsOf } from "../../src/data/rules/stopWords.ts";
-import { readPieces } from "../../src/data/web/bytes.ts";
 import { extractMainText } from "../../src/data/web/extract.ts";
 import { decodePage, parseHttp } from "../../src/data/web/http.ts";
 import { DEFAULT_URL_LISTS, makeUrlFilter, urlMeasures } from "../../src/data/web/url.ts";

@@ -3,8 +3,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { type BenchConfig, CONFIGS, flopsOfStep, hashed, productsOfStep } from "../../bench/configs.ts";
-import { median, medianInterval, quantile } from "../../bench/statistics.ts";
+import { median, medianInterval } from "../../bench/statistics.ts";
 import { countParameters } from "../../src/model/init.ts";
+import { quantile } from "../../src/util/quantile.ts";
 
 /** C = 4, H = 2, K = 1, D = 2, F = 3, V = 5, one layer, one sequence of 2 tokens. */
 const tiny: BenchConfig = {

@@ -7,12 +7,12 @@
  */
 import { join } from "node:path";
 import type { ChatMessage } from "../../tokenizer/chatTemplate.ts";
+import { quantile } from "../../util/quantile.ts";
 import { writeCurationReport } from "../curate/report.ts";
 import { claimFolder } from "../files/claimFolder.ts";
 import type { ChatModel } from "../llm/chatModel.ts";
 import { inOrder } from "../llm/inOrder.ts";
 import type { Identify } from "../pairs/pairRules.ts";
-import { quantile } from "../pairs/scorer.ts";
 import { inBlocks, Stopped } from "../selection/blocks.ts";
 import { type Candidate, openCandidates } from "../selection/candidates.ts";
 import { dropAlike, dropEqual, dropNear, dropSimHash } from "../selection/duplicates.ts";

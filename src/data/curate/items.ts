@@ -4,8 +4,8 @@
  */
 import { basename } from "node:path";
 import { UserError } from "../../util/assert.ts";
+import { type Damage, readPieces } from "../files/bytes.ts";
 import { isRowFile, type Row, readRows } from "../files/readRows.ts";
-import { type Damage, readPieces } from "../web/bytes.ts";
 import { parseHttp } from "../web/http.ts";
 import { isDamage, readWarc, type WarcRecord } from "../web/warc.ts";
 

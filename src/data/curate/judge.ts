@@ -4,6 +4,7 @@
  */
 
 import { normalize } from "../../tokenizer/pretokenize.ts";
+import { readPieces } from "../files/bytes.ts";
 import { type Identifier, languageMeasure, loadIdentifier, UNDETERMINED } from "../language/identify.ts";
 import type { Language } from "../languages.ts";
 import { readArpa } from "../lm/arpa.ts";
@@ -22,7 +23,6 @@ import { paper } from "../rules/paper.ts";
 import { codePoints } from "../rules/pythonText.ts";
 import { roots } from "../rules/roots.ts";
 import { stopWordsOf } from "../rules/stopWords.ts";
-import { readPieces } from "../web/bytes.ts";
 import { extractMainText } from "../web/extract.ts";
 import { decodePage } from "../web/http.ts";
 import { makeUrlFilter, urlMeasures } from "../web/url.ts";

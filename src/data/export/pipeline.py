@@ -82,6 +82,8 @@ class Language(LanguageFilter):
         if self.path and self.model._model is None:
             from fasttext.FastText import _FastText
             self.model._model = _FastText(self.path)
+        if not any(c.isalnum() for c in doc.text):
+            return False, "empty"
         letters = sum((3 if c >= "\u2e80" else 1) for c in doc.text if c.isalpha())
         if letters < UNDETERMINED_LETTERS:
             return False, "language.undetermined"
@@ -126,17 +128,28 @@ def roots(text, words, settings):
 
 
 def blocked_words(text, settings):
-    """src/data/rules/blocklist.ts: words of the list that nothing of a word touches; anywhere where no spaces are written."""
+    """src/data/rules/blocklist.ts: words that no letter touches; where no spaces are written, no Latin letter or katakana."""
     if "pattern" not in settings:
-        words = "|".join(map(re.escape, sorted(settings["words"], key=len, reverse=True)))
         marks = "".join(c for c in map(chr, range(0x20000)) if unicodedata.category(c)[0] == "M")
-        edge = ("", "") if settings["insideWords"] else (rf"(?<![^\W_])(?<![{marks}])", rf"(?![^\W_])(?![{marks}])")
-        settings["pattern"] = re.compile(f"{edge[0]}(?:{words}){edge[1]}") if words else None
+        letter, no_mark = r"[^\W_]", f"(?![{marks}])"
+
+        def edges(word):
+            if not settings["unspaced"]:
+                return f"(?<!{letter})(?<![{marks}])", f"(?!{letter}){no_mark}"
+            runs = [
+                r"[\u30a0-\u30ff]" if "\u30a0" <= c <= "\u30ff" else r"[0-9A-Za-zªµºÀ-ÖØ-öø-ɏ]" if c.isalnum() and c < "\u0250" else None
+                for c in (word[0], word[-1])
+            ]
+            return f"(?<!{runs[0]})" if runs[0] else "", (f"(?!{runs[1]})" if runs[1] else "") + no_mark
+
+        words = sorted(settings["words"], key=len, reverse=True)
+        parts = (f"{before}{re.escape(word)}{after}" for word in words for before, after in [edges(word)])
+        settings["pattern"] = re.compile("|".join(parts)) if words else None
     return len(settings["pattern"].findall(text.lower())) if settings["pattern"] else 0
 
 
 def blocklist(text, words, settings):
-    yield "blocklist.words", blocked_words(text, settings)
+    yield "blocklist.words", min(1, ratio(blocked_words(text, settings), len(words)))
 
 
 def perplexity(text, words, settings):

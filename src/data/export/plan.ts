@@ -158,7 +158,7 @@ function settingsOf(set: string, limits: Limits, language: Language, list: Block
   const own = {
     limits: Object.fromEntries([...limits].map(([rule, { limit, keep }]) => [rule, [limit, keep]])),
   };
-  const blocked = { words: [...list.byStart.values()].flat(), insideWords: list.insideWords };
+  const blocked = { words: [...list.byStart.values()].flat(), unspaced: list.edges === "unspaced" };
   switch (set) {
     case "gopherQuality":
       if (limit("gopher.hashes") !== limit("gopher.ellipses"))

@@ -7,8 +7,8 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { decompress } from "fzstd";
 import { asyncBufferFromFile, type Compressors, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { UserError } from "../../util/assert.ts";
-import { readLines } from "../pairs/lines.ts";
-import { readPieces } from "../web/bytes.ts";
+import { readPieces } from "./bytes.ts";
+import { readLines } from "./lines.ts";
 
 interface Place {
   /** From 0. */

@@ -6,6 +6,7 @@
  * percentile (CulturaX) and fixed caps (ROOTS) are there too.
  */
 import { UserError } from "../../util/assert.ts";
+import { quantile } from "../../util/quantile.ts";
 import type { Measure } from "../rules/measure.ts";
 import { normalizeAsCcnet } from "./ccnet.ts";
 import { type NgramModel, scoreSentence } from "./ngramModel.ts";
@@ -94,7 +95,7 @@ export function perplexityCutoff(
   const of = `of the perplexities of ${sample.length} documents in ${language}`;
   if (rule.rule === "percentile") {
     const percent = inRange(rule.percent ?? DEFAULT_PERCENT, 0, 100, "percentile of the perplexity");
-    return { limit: percentile(sample, percent), derivedFrom: `percentile ${percent} ${of}` };
+    return { limit: quantile(sample, percent / 100), derivedFrom: `percentile ${percent} ${of}` };
   }
   const deviations = inRange(rule.deviations ?? DEFAULT_DEVIATIONS, 0, 100, "number of standard deviations");
   const logs = sample.map(Math.log);
@@ -112,15 +113,6 @@ export interface PerplexityMeasure extends Measure {
 /** The ledger's entry, or null for a text without tokens: it has no perplexity. */
 export function measurePerplexity(perplexity: number | null, cutoff: PerplexityCutoff): PerplexityMeasure | null {
   return perplexity === null ? null : { rule: "lm.perplexity", value: perplexity, keep: "atMost", ...cutoff };
-}
-
-/** Between the two nearest values in proportion, as numpy.percentile. */
-function percentile(values: readonly number[], percent: number): number {
-  const sorted = Float64Array.from(values).sort();
-  const at = (percent / 100) * (sorted.length - 1);
-  const low = Math.floor(at);
-  const high = Math.ceil(at);
-  return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
 }
 
 function inRange(value: number, low: number, high: number, what: string): number {

@@ -1,9 +1,9 @@
 /** @file A language model of the documents in files: rows with `text`, or lines of plain text. */
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { UserError } from "../../util/assert.ts";
+import { readPieces } from "../files/bytes.ts";
+import { readLines } from "../files/lines.ts";
 import { isRowFile, readRows } from "../files/readRows.ts";
-import { readLines } from "../pairs/lines.ts";
-import { readPieces } from "../web/bytes.ts";
 import { writeArpa } from "./arpa.ts";
 import { makeKneserNeyTrainer, type TrainedModel } from "./kneserNey.ts";
 import { ngramCounts } from "./ngramModel.ts";

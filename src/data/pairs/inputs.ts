@@ -1,13 +1,14 @@
 /** @file Files of parallel text by their names: .tmx, .tsv, or two of the Moses layout, NAME.en and NAME.de. */
 import { basename } from "node:path";
 import { UserError } from "../../util/assert.ts";
-import { readPieces } from "../web/bytes.ts";
+import { readPieces } from "../files/bytes.ts";
+import type { SourceFile } from "../files/lines.ts";
 import { readMoses } from "./moses.ts";
-import type { Languages, PairFile, PairItem } from "./pair.ts";
+import type { Languages, PairItem } from "./pair.ts";
 import { readTmx } from "./tmx.ts";
 import { readTsv, type TsvLayout } from "./tsv.ts";
 
-const fileOf = (path: string): PairFile => ({ name: basename(path), open: () => readPieces(path) });
+const fileOf = (path: string): SourceFile => ({ name: basename(path), open: () => readPieces(path) });
 const bare = (path: string) => path.replace(/\.(?:gz|zst)$/, "");
 
 /**

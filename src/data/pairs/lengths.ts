@@ -6,9 +6,10 @@
  *     z = (target - ratio * source) / (deviation * sqrt(mean of source and target / ratio))
  */
 
+import { quantile } from "../../util/quantile.ts";
 import { codePoints } from "../rules/pythonText.ts";
 import type { SentencePair } from "./pair.ts";
-import { type PairScorer, quantile } from "./scorer.ts";
+import type { PairScorer } from "./scorer.ts";
 
 /** Learns ratio and deviation from the given pairs, by medians, which some noise does not move; scores with -|z|. */
 export function lengthScorer(pairs: readonly SentencePair[]): PairScorer & { ratio: number; deviation: number } {

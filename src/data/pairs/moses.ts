@@ -3,12 +3,12 @@
  * lines are refused before the first pair, for every pair after the place where they part would be a wrong one; the
  * message says where that place seems to be.
  */
-import { type Line, readLines } from "./lines.ts";
-import { cleanSide, type Languages, type PairFile, type PairItem, pairsError } from "./pair.ts";
+import { type Line, readLines, type SourceFile } from "../files/lines.ts";
+import { cleanSide, type Languages, type PairItem, pairsError } from "./pair.ts";
 
 export interface MosesOptions extends Languages {
-  source: PairFile;
-  target: PairFile;
+  source: SourceFile;
+  target: SourceFile;
   maxLineBytes?: number;
 }
 
@@ -45,7 +45,7 @@ interface Size {
 }
 
 /** Counts "\n", and a last line without one. */
-async function measureFile(file: PairFile): Promise<Size> {
+async function measureFile(file: SourceFile): Promise<Size> {
   let lines = 0;
   let bytes = 0;
   let last = 10;
@@ -64,7 +64,7 @@ async function measureFile(file: PairFile): Promise<Size> {
 /** More lines of difference than this are not looked into: the ring of lines ahead would be long. */
 const MAX_DIFFERENCE = 100_000;
 
-async function unequal(source: PairFile, target: PairFile, sizes: Size[]) {
+async function unequal(source: SourceFile, target: SourceFile, sizes: Size[]) {
   const counts = `${source.name} has ${sizes[0].lines} lines and ${target.name} ${sizes[1].lines}`;
   const error = (where: string) => pairsError(`${counts},`, `expected as many; ${where}`, "align them again");
   const swapped = sizes[0].lines > sizes[1].lines;
@@ -101,7 +101,7 @@ const featureOf = (line: Line): Feature => {
  * The line k from which `short` pairs better with what is `difference` lines later in `long`: the k with the least
  * sum of (lines before k as they stand) + (lines from k on moved). One pass, `difference` lines ahead.
  */
-async function findDivergence(short: PairFile, long: PairFile, difference: number, ratio: number) {
+async function findDivergence(short: SourceFile, long: SourceFile, difference: number, ratio: number) {
   const ahead: Feature[] = [];
   const longLines = readLines(long);
   const advance = async () => {

@@ -1,7 +1,5 @@
 /** @file A sentence pair, what could not be read as one, and the clean form of a side. */
-import { isUtf8 } from "node:buffer";
 import { UserError } from "../../util/assert.ts";
-import type { Piece } from "../web/bytes.ts";
 
 export interface SentencePair {
   id: string;
@@ -26,13 +24,6 @@ export interface Quarantine {
 }
 
 export type PairItem = { pair: SentencePair } | { quarantine: Quarantine };
-
-/** A file to read: `open` gives its bytes from the start, decompressed, each time it is called. */
-export interface PairFile {
-  /** For messages and ids. */
-  name: string;
-  open: () => AsyncIterable<Piece>;
-}
 
 export interface Languages {
   sourceLanguage: string;
@@ -67,19 +58,6 @@ function isPlain(text: string, ascii = true): boolean {
   }
   return last !== 32 || text === "";
 }
-
-const HEAD = 80;
-
-/** The first bytes as text for people: at most 80 bytes, control characters shown as spaces. */
-export const headOf = (bytes: Uint8Array) =>
-  new TextDecoder()
-    .decode(bytes.subarray(0, HEAD))
-    .replace(/\p{Cc}/gu, " ")
-    .replace(/\uFFFD$/, "");
-
-/** The text of these bytes, or null where they are not UTF-8. */
-export const decodeUtf8 = (bytes: Uint8Array): string | null =>
-  isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8") : null;
 
 export const pairsError = (file: string, problem: string, remedy: string) =>
   new UserError(`Parallel text: ${file} ${problem}; ${remedy}`);

@@ -1,5 +1,6 @@
 /** @file How alike the two sides of pairs are, and where to cut: one interface, whatever computes it. */
 import { UserError } from "../../util/assert.ts";
+import { quantile } from "../../util/quantile.ts";
 import { makeRandom } from "../../util/random.ts";
 import type { SentencePair } from "./pair.ts";
 
@@ -8,14 +9,6 @@ export interface PairScorer {
   name: string;
   /** Greater is more alike; a number for each pair. Margins compare a pair with the others of the same call. */
   score(pairs: readonly SentencePair[]): Promise<Float64Array>;
-}
-
-/** The value below which `share` of the values are (linear between neighbours, as numpy's default). */
-export function quantile(values: ArrayLike<number>, share: number): number {
-  const sorted = Float64Array.from(values).sort();
-  const at = (sorted.length - 1) * share;
-  const low = sorted[Math.floor(at)];
-  return low + (sorted[Math.ceil(at)] - low) * (at - Math.floor(at));
 }
 
 /**

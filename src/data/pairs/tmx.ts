@@ -3,11 +3,12 @@
  * (`en-US` is `en`), entities, inline elements: their native codes (`bpt`, `ept`, `ph`, `it`, `ut`) are dropped, what
  * `hi` encloses stays. Markup is ASCII, so it is found in the bytes; each text is decoded by itself.
  */
-import type { Piece } from "../web/bytes.ts";
-import { cleanSide, decodeUtf8, headOf, type Languages, type PairFile, type PairItem } from "./pair.ts";
+import type { Piece } from "../files/bytes.ts";
+import { decodeUtf8, headOf, type SourceFile } from "../files/lines.ts";
+import { cleanSide, type Languages, type PairItem } from "./pair.ts";
 
 export interface TmxOptions extends Languages {
-  file: PairFile;
+  file: SourceFile;
   maxUnitBytes?: number;
 }
 

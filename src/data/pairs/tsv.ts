@@ -2,8 +2,8 @@
  * @file Tab-separated pairs: two plain columns, and CCAligned's two layouts. A row with another number of columns is
  * quarantined, for a tab inside a field moves all that follows it.
  */
-import { readLines } from "./lines.ts";
-import { cleanSide, headOf, type Languages, type PairFile, type PairItem } from "./pair.ts";
+import { headOf, readLines, type SourceFile } from "../files/lines.ts";
+import { cleanSide, type Languages, type PairItem } from "./pair.ts";
 
 export interface TsvLayout {
   columns: number;
@@ -23,7 +23,7 @@ export const TSV_LAYOUTS = {
 } satisfies Record<string, TsvLayout>;
 
 export interface TsvOptions extends Languages {
-  file: PairFile;
+  file: SourceFile;
   layout?: TsvLayout;
   maxLineBytes?: number;
 }

@@ -4,7 +4,7 @@
  * counts anywhere, as in C4, but not within a longer run of Latin letters and digits or of katakana, nor before a mark.
  */
 import { createRequire } from "node:module";
-import type { RuleDocument } from "./document.ts";
+import { type RuleDocument, ratio } from "./document.ts";
 import type { Measure } from "./measure.ts";
 import { characterClasses, DECIMAL, LETTER, MARK } from "./pythonText.ts";
 
@@ -17,15 +17,18 @@ const ALLOWED: Record<string, string[]> = {
   ja: ["sm", "グロ", "女の子", "挿入", "フック", "xx"],
   zh: ["性", "口交", "13."],
 };
-const INSIDE_WORDS = ["zh", "ja", "th"];
+const UNSPACED = ["zh", "ja", "th"];
 
 export interface Blocklist {
   /** Words by their first two UTF-16 units (or the only one), longest first. */
   byStart: ReadonlyMap<number, readonly string[]>;
   /** By the low bits of a word's first two units: 1 where some word may start so. */
   starts: Uint8Array;
-  insideWords: boolean;
+  edges: Edges;
 }
+
+/** What may not touch a word: any letter or digit; in unspaced text Latin ones and katakana, by their like; or all may. */
+export type Edges = "words" | "unspaced" | "anywhere";
 
 /** `extra`: words or phrases of the user, in any case. */
 export function makeBlocklist(language: string, extra: Iterable<string> = []): Blocklist {
@@ -33,14 +36,14 @@ export function makeBlocklist(language: string, extra: Iterable<string> = []): B
   const allowed = ALLOWED[language] ?? [];
   return indexWords(
     [...(lists[language] ?? []).filter((word) => !allowed.includes(word)), ...extra],
-    INSIDE_WORDS.includes(language),
+    UNSPACED.includes(language) ? "unspaced" : "words",
   );
 }
 
 const bucketOf = (first: number, second: number) => (first + 31 * second) & 0xffff;
 const NONE = 0; // in place of the second unit
 
-export function indexWords(words: Iterable<string>, insideWords: boolean): Blocklist {
+export function indexWords(words: Iterable<string>, edges: Edges): Blocklist {
   const byStart = new Map<number, string[]>();
   const starts = new Uint8Array(0x10000);
   const unique = new Set([...words].map((word) => word.trim().toLowerCase()).filter(Boolean));
@@ -50,20 +53,20 @@ export function indexWords(words: Iterable<string>, insideWords: boolean): Block
     byStart.set(key, [...(byStart.get(key) ?? []), word]);
     starts[bucketOf(first, second)] = 1;
   }
-  return { byStart, starts, insideWords };
+  return { byStart, starts, edges };
 }
 
 const isKatakana = (unit: number) => unit >= 0x30a0 && unit <= 0x30ff;
 const isLatin = (unit: number) => unit < 0x250;
 
 /** The blocked words in `lower`, a lower-cased text, in order; they do not overlap. */
-export function findBlocked(lower: string, { byStart, starts, insideWords }: Blocklist): string[] {
+export function findBlocked(lower: string, { byStart, starts, edges }: Blocklist): string[] {
   const kind = characterClasses();
   const inWord = (unit: number) => (kind[unit] & (LETTER | DECIMAL | MARK)) !== 0;
   /** Whether `outer`, the neighbour of a word's first or last character `inner`, makes the word a part of a longer one. */
   const touches = (inner: number, outer: number) => {
-    if (Number.isNaN(outer) || !inWord(outer)) return false;
-    if (!insideWords) return true;
+    if (edges === "anywhere" || Number.isNaN(outer) || !inWord(outer)) return false;
+    if (edges === "words") return true;
     if (isKatakana(inner)) return isKatakana(outer);
     return inWord(inner) && isLatin(inner) && isLatin(outer);
   };
@@ -73,7 +76,7 @@ export function findBlocked(lower: string, { byStart, starts, insideWords }: Blo
     for (const word of byStart.get(first * 0x10000 + second) ?? []) {
       if (!lower.startsWith(word, i)) continue;
       const [last, next] = [lower.charCodeAt(i + word.length - 1), lower.charCodeAt(i + word.length)];
-      if (!touches(last, next) && (kind[next] & MARK) === 0) return word;
+      if (!touches(last, next) && (edges === "anywhere" || (kind[next] & MARK) === 0)) return word;
     }
   };
   for (let i = 0; i < lower.length; i++) {
@@ -88,7 +91,14 @@ export function findBlocked(lower: string, { byStart, starts, insideWords }: Blo
   return found;
 }
 
-/** One measure: blocked words in the text. C4 allows none; a longer text may have one in passing, so `limit` is open. */
-export function blocklist(document: RuleDocument, list: Blocklist, limit = 0): Measure[] {
-  return [{ rule: "blocklist.words", value: findBlocked(document.lower(), list).length, limit, keep: "atMost" }];
+/** Blocked words for each word of a text (CHOSEN: half of what ROOTS allows in English). */
+const MOST = 0.005;
+
+/**
+ * One measure. C4 allows no blocked word at all: that drops the Declaration of Human Rights in English, French, Japanese,
+ * Portuguese and Spanish ("sex", "slavery"). Below 200 words this limit is C4's; a longer text may have one in passing.
+ */
+export function blocklist(document: RuleDocument, list: Blocklist): Measure[] {
+  const value = Math.min(1, ratio(findBlocked(document.lower(), list).length, document.words.count));
+  return [{ rule: "blocklist.words", value, limit: MOST, keep: "atMost" }];
 }

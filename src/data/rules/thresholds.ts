@@ -3,6 +3,7 @@
  * percentile for what should be high, the 90th for what should be low. CHOSEN: never further than a factor of two from
  * the number that was set before, so that a bad sample cannot switch a rule off. Both numbers stay in the record.
  */
+import { quantile } from "../../util/quantile.ts";
 import type { Measure } from "./measure.ts";
 
 export interface DerivedLimit {
@@ -42,13 +43,4 @@ export function deriveLimits(sample: Iterable<readonly Measure[]>): DerivedLimit
 /** The measures with the derived limits in place of the published ones. */
 export function withLimits(measures: readonly Measure[], limits: ReadonlyMap<string, number>): Measure[] {
   return measures.map((measure) => ({ ...measure, limit: limits.get(measure.rule) ?? measure.limit }));
-}
-
-/** numpy.quantile(values, q): linear between the two nearest. */
-export function quantile(values: readonly number[], q: number): number {
-  const sorted = Float64Array.from(values).sort();
-  const at = (sorted.length - 1) * q;
-  const below = Math.floor(at);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (at - below);
 }

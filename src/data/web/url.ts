@@ -69,7 +69,7 @@ export function makeUrlFilter(lists: Partial<UrlLists>): UrlFilter {
     urls: new Set(entries(lists.urls ?? []).map((url) => url.toLowerCase())),
     hardWords: normalized(lists.hardWords),
     softWords: normalized(lists.softWords),
-    subwords: indexWords(normalized(lists.subwords), true),
+    subwords: indexWords(normalized(lists.subwords), "anywhere"),
   };
 }
 

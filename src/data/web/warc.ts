@@ -3,7 +3,7 @@
  * next line that starts a record. (warcio, which is exact on whole files, passes over cut ones in silence and stops at
  * the first bad record; test/data/web/warc.test.ts compares the two.)
  */
-import type { Damage, Piece } from "./bytes.ts";
+import type { Damage, Piece } from "../files/bytes.ts";
 
 export interface WarcRecord {
   /** Where in the file: the start of its gzip member, or its own. */

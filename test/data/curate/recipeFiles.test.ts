@@ -11,7 +11,7 @@ import { curate } from "../../../src/data/curate/run.ts";
 import { readRows } from "../../../src/data/files/readRows.ts";
 import { makeRowWriter } from "../../../src/data/files/writeRows.ts";
 import { trainArpa } from "../../../src/data/lm/train.ts";
-import { quantile } from "../../../src/data/rules/thresholds.ts";
+import { quantile } from "../../../src/util/quantile.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-recipe-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -56,7 +56,8 @@ test("lists of domains and of words in files, with comments; a list that is not 
   writeFileSync(at("domains.txt"), "# bad ones\nsite1.example\n\n");
   writeFileSync(at("words.txt"), "# nobody should say\nrenderer process\n");
   const input = write("lists.jsonl", documents);
-  const settings = { languages: ["en"], rules: { sets: ["blocklist"] }, substring: false };
+  const none = { "blocklist.words": 0 };
+  const settings = { languages: ["en"], rules: { sets: ["blocklist"], limits: none }, substring: false };
   const files = { url: { files: { domains: at("domains.txt") } }, blocklist: { files: { en: at("words.txt") } } };
   await curate({ inputs: [input], out: at("lists"), recipe: parseRecipe({ ...settings, ...files }), threads: 1 });
   for (const { url, reason } of ledgerOf("lists")) expect(reason === "url.domain").toBe(url!.includes("site1.example"));

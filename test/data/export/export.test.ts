@@ -101,6 +101,7 @@ describe.skipIf(why)(`datatrove's decisions (${why ?? "MARCO_PYTHON has datatrov
       .map(({ id, text }) => ({ id: `${id} line`, text: `${text.slice(0, 300)}\n`.repeat(4) })),
     { id: "short", text: "Few words are here in this text." },
     { id: "empty", text: " \u0000\n " },
+    { id: "letters", text: "12 34 ab." },
     { id: "controls", text: `Some \u0007text\r\nwith controls. ${all[0].text}` },
   ];
   const ours = new Map<string, LedgerLine>();
@@ -161,6 +162,7 @@ describe.skipIf(why)(`datatrove's decisions (${why ?? "MARCO_PYTHON has datatrov
       "url.domain",
       "language.wanted",
       "language.undetermined",
+      "empty",
       "lm.perplexity",
     ])
       expect(reasons).toContain(reason);

@@ -1,16 +1,17 @@
 /** @file Moses, TSV and TMX: what they read, what they refuse, and that nothing is lost or crashes. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Piece } from "../../../src/data/files/bytes.ts";
+import type { SourceFile } from "../../../src/data/files/lines.ts";
 import { readMoses } from "../../../src/data/pairs/moses.ts";
-import { cleanSide, type PairFile, type PairItem } from "../../../src/data/pairs/pair.ts";
+import { cleanSide, type PairItem } from "../../../src/data/pairs/pair.ts";
 import { readTmx } from "../../../src/data/pairs/tmx.ts";
 import { readTsv, TSV_LAYOUTS } from "../../../src/data/pairs/tsv.ts";
-import type { Piece } from "../../../src/data/web/bytes.ts";
 
 const languages = { sourceLanguage: "en", targetLanguage: "de" };
 
 /** A file of these bytes, in pieces of `size`. */
-function file(content: string | Uint8Array, size = 7, name = "f"): PairFile {
+function file(content: string | Uint8Array, size = 7, name = "f"): SourceFile {
   const bytes = Buffer.from(content as string);
   return {
     name,
@@ -88,7 +89,7 @@ describe("Moses files", () => {
   });
 
   it("that are damaged or UTF-16 are refused", async () => {
-    const damaged: PairFile = {
+    const damaged: SourceFile = {
       name: "x.gz",
       async *open() {
         yield { bytes: Buffer.from("one\ntw"), offset: 0 };
@@ -131,7 +132,7 @@ describe("TSV", () => {
   });
 
   it("tells damage, and does not use the line that follows it", async () => {
-    const broken: PairFile = {
+    const broken: SourceFile = {
       name: "x",
       async *open() {
         yield { bytes: Buffer.from("one\teins\ntwo\tzw"), offset: 0 };

@@ -7,7 +7,8 @@ import { type Ibm1, trainIbm1 } from "../../../src/data/pairs/ibm1.ts";
 import { lengthScorer } from "../../../src/data/pairs/lengths.ts";
 import { ibm1MarginScorer, ibm1Scorer } from "../../../src/data/pairs/lexicalScore.ts";
 import type { SentencePair } from "../../../src/data/pairs/pair.ts";
-import { calibrate, quantile } from "../../../src/data/pairs/scorer.ts";
+import { calibrate } from "../../../src/data/pairs/scorer.ts";
+import { quantile } from "../../../src/util/quantile.ts";
 
 const makePair = (source: string, target: string, targetLanguage = "de"): SentencePair => ({
   id: source,

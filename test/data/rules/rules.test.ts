@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { loadCorpus } from "../../../src/data/corpus.ts";
 import { LANGUAGES } from "../../../src/data/languages.ts";
 import { blocklist, findBlocked, indexWords, makeBlocklist } from "../../../src/data/rules/blocklist.ts";
 import { readDocument } from "../../../src/data/rules/document.ts";
@@ -12,8 +13,9 @@ import { type Measure, margin, passes } from "../../../src/data/rules/measure.ts
 import { countMojibake } from "../../../src/data/rules/mojibake.ts";
 import { codePointUnits, countNGrams } from "../../../src/data/rules/nGrams.ts";
 import { characterRepetition, wordRepetition } from "../../../src/data/rules/roots.ts";
-import { deriveLimits, quantile, withLimits } from "../../../src/data/rules/thresholds.ts";
+import { deriveLimits, withLimits } from "../../../src/data/rules/thresholds.ts";
 import { splitWords, wordAt } from "../../../src/data/rules/words.ts";
+import { quantile } from "../../../src/util/quantile.ts";
 import { allMeasures } from "./measureAll.ts";
 
 const wordsOf = (text: string, language = "en") => {
@@ -186,17 +188,32 @@ describe("garbled text", () => {
 
 describe("blocked words", () => {
   test("count where no letter touches them; in unspaced languages anywhere", () => {
-    const list = indexWords(["bad", "very bad", "x"], false);
+    const list = indexWords(["bad", "very bad", "x"], "words");
     expect(findBlocked("bad, badly very bad! x-ray unbad bad9", list)).toEqual(["bad", "very bad", "x"]);
-    const unspaced = indexWords(["悪い", "bad", "3p", "ラバー", "กู"], true);
+    const unspaced = indexWords(["悪い", "bad", "3p", "ラバー", "กู"], "unspaced");
+    expect(findBlocked("unbadly", indexWords(["bad"], "anywhere"))).toEqual(["bad"]);
     expect(findBlocked("とても悪い人 3p、bad！ラバーの ก็กู", unspaced)).toEqual(["悪い", "3p", "bad", "ラバー", "กู"]);
     expect(findBlocked("radius:3px unbad スクラバー ラバーズ กู้", unspaced)).toEqual([]); // parts of longer words
     expect(findBlocked("", list)).toEqual([]);
   });
 
+  test("one in passing drops a short text, not the Declaration of Human Rights", () => {
+    const articles = loadCorpus().filter(({ source }) => source === "udhr");
+    for (const language of ["en", "es", "fr", "ja", "pt", "zh"] as const) {
+      const text = articles.map(({ text }) => text[language] ?? "").join("\n");
+      const [measure] = blocklist(readDocument(text, language), makeBlocklist(language));
+      expect(passes(measure), language).toBe(true);
+      if (language !== "zh") expect(measure.value).toBeGreaterThan(0);
+    }
+    expect(passes(blocklist(readDocument("See free sex here now.", "en"), makeBlocklist("en"))[0])).toBe(false);
+  });
+
   test("lists: naughty-words' where it has the language, and the user's", () => {
-    expect(blocklist(readDocument("Some porn here", "en"), makeBlocklist("en"))[0].value).toBe(1);
-    expect(blocklist(readDocument("Nimm das Angebot", "kk"), makeBlocklist("kk", ["ANGEBOT"]))[0].value).toBe(1);
+    const share = (text: string, language: string, extra?: string[]) =>
+      blocklist(readDocument(text, language), makeBlocklist(language, extra))[0].value;
+    expect(share("Some porn here", "en")).toBe(1 / 3);
+    expect(share("Nimm das Angebot", "kk", ["ANGEBOT"])).toBe(1 / 3);
+    expect(share("", "en")).toBe(0);
     expect(makeBlocklist("kk").byStart.size).toBe(0);
   });
 });
@@ -252,12 +269,12 @@ describe("bad input", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test("all rules on a megabyte made to be slow take less than two seconds", () => {
+  test("all rules on 256 KiB made to be slow take less than half a second", () => {
     // In a process of its own: vitest's imports make inner loops several times slower.
     const seconds: Record<string, number> = JSON.parse(
       execFileSync(process.execPath, ["--import", "tsx", "test/data/rules/hostile.ts"], { encoding: "utf8" }),
     );
-    expect(Object.entries(seconds).filter(([, taken]) => taken >= 2)).toEqual([]);
+    expect(Object.entries(seconds).filter(([, taken]) => taken >= 0.5)).toEqual([]);
     expect(Object.keys(seconds).length).toBeGreaterThan(10);
   });
 });

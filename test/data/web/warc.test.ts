@@ -6,7 +6,7 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { WARCParser } from "warcio";
-import { crc32, readPieces } from "../../../src/data/web/bytes.ts";
+import { crc32, readPieces } from "../../../src/data/files/bytes.ts";
 import { decodePage, parseHttp } from "../../../src/data/web/http.ts";
 import { isDamage, readWarc, type WarcRecord } from "../../../src/data/web/warc.ts";
 import { makeRecord, makeWarc } from "./warcFile.ts";

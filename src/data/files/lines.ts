@@ -2,7 +2,16 @@
  * @file Lines of a file in bounded memory: a line that is too long, or not UTF-8, or cut by damage to the compressed
  * file, is told and passed over. Only "\n" (and "\r\n") ends a line: line-aligned files are aligned by it.
  */
-import { decodeUtf8, headOf, type PairFile, pairsError } from "./pair.ts";
+import { isUtf8 } from "node:buffer";
+import { UserError } from "../../util/assert.ts";
+import type { Piece } from "./bytes.ts";
+
+/** A file to read: `open` gives its bytes from the start, decompressed, each time it is called. */
+export interface SourceFile {
+  /** For messages and ids. */
+  name: string;
+  open: () => AsyncIterable<Piece>;
+}
 
 export interface Line {
   /** From 1. */
@@ -22,7 +31,7 @@ export const MAX_LINE_BYTES = 1 << 20;
 const NEWLINE = 10;
 const RETURN = 13;
 
-export async function* readLines(file: PairFile, maxBytes = MAX_LINE_BYTES): AsyncGenerator<Line> {
+export async function* readLines(file: SourceFile, maxBytes = MAX_LINE_BYTES): AsyncGenerator<Line> {
   let number = 1;
   let offset = 0; // of the line's first byte
   let length = 0; // of the line so far
@@ -65,7 +74,9 @@ export async function* readLines(file: PairFile, maxBytes = MAX_LINE_BYTES): Asy
     if (first && bytes.length >= 2 && (bytes[0] << 8 === 0xfe00 || bytes[0] << 8 === 0xff00)) {
       const mark = (bytes[0] << 8) | bytes[1];
       if (mark === 0xfffe || mark === 0xfeff)
-        throw pairsError(file.name, "is UTF-16, expected UTF-8", `iconv -f UTF-16 -t UTF-8 ${file.name} converts it`);
+        throw new UserError(
+          `${file.name} is UTF-16, expected UTF-8; iconv -f UTF-16 -t UTF-8 ${file.name} converts it`,
+        );
     }
     first = first && bytes.length === 0;
     let start = 0;
@@ -83,3 +94,16 @@ export async function* readLines(file: PairFile, maxBytes = MAX_LINE_BYTES): Asy
   }
   if (length > 0) yield take(new Uint8Array(0)); // the last line may have no "\n"
 }
+
+const HEAD = 80;
+
+/** The first bytes as text for people: at most 80 bytes, control characters shown as spaces. */
+export const headOf = (bytes: Uint8Array) =>
+  new TextDecoder()
+    .decode(bytes.subarray(0, HEAD))
+    .replace(/\p{Cc}/gu, " ")
+    .replace(/\uFFFD$/, "");
+
+/** The text of these bytes, or null where they are not UTF-8. */
+export const decodeUtf8 = (bytes: Uint8Array): string | null =>
+  isUtf8(bytes) ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8") : null;
