@@ -14,7 +14,7 @@ interface Flags extends SelectingFlags {
 export const addKnowledgeCommand = (data: Command) =>
   withSelectingFlags(data.command("knowledge"))
     .description(
-      "take what overlaps benchmarks and what is there twice out of knowledge data (.jsonl, .json, .parquet; rows with text, or chats), with a ledger of every decision; the same command goes on after an interruption",
+      "take what overlaps benchmarks and what is there twice out of knowledge data (.jsonl, .json, .csv, .parquet; rows with text, or chats), with a ledger of every decision; the same command goes on after an interruption",
     )
     .argument("[files...]", "what to read")
     .option("--benchmarks <files...>", "evaluation sets: rows {task, query, label} or {text}")
@@ -24,7 +24,7 @@ export const addKnowledgeCommand = (data: Command) =>
 async function knowledge(inputs: string[], flags: Flags) {
   const { out, recipe: path, printRecipe, benchmarks = [] } = flags;
   if (printRecipe) return console.log(stringify(parseKnowledgeRecipe({})).trimEnd());
-  if (inputs.length === 0) throw new UserError("no files; expected .jsonl, .json or .parquet with text or chats");
+  if (inputs.length === 0) throw new UserError("no files; expected .jsonl, .json, .csv or .parquet with text or chats");
   if (!out) throw new UserError("--out is missing; expected a folder for the results");
   const recipe = path ? readKnowledgeRecipe(path) : parseKnowledgeRecipe({});
   const embedder = await openEmbedder(flags);

@@ -23,7 +23,7 @@ interface Flags extends SelectingFlags {
 export const addSftCommand = (data: Command) =>
   withSelectingFlags(data.command("sft"))
     .description(
-      "clean, check and select chats (.jsonl, .json, .parquet; messages, ShareGPT, Alpaca or prompt and completion), with a ledger of every decision; the same command goes on after an interruption",
+      "clean, check and select chats (.jsonl, .json, .csv, .parquet; messages, ShareGPT, Alpaca or prompt and completion), with a ledger of every decision; the same command goes on after an interruption",
     )
     .argument("[files...]", "what to read")
     .option("--out <folder>", "sft.jsonl, ledger.jsonl, summary.json")
@@ -34,7 +34,7 @@ export const addSftCommand = (data: Command) =>
 async function sft(inputs: string[], flags: Flags) {
   const { out, recipe: path, printRecipe, model, engine } = flags;
   if (printRecipe) return console.log(stringify(parseChatsRecipe({})).trimEnd());
-  if (inputs.length === 0) throw new UserError("no files; expected .jsonl, .json or .parquet with chats");
+  if (inputs.length === 0) throw new UserError("no files; expected .jsonl, .json, .csv or .parquet with chats");
   if (!out) throw new UserError("--out is missing; expected a folder for the results");
   const recipe = path ? readChatsRecipe(path) : parseChatsRecipe({});
   const embedder = await openEmbedder(flags);

@@ -1,6 +1,6 @@
 /**
- * @file Rows of the files that people have: JSON Lines, one JSON array, Parquet (the first two also gzip or zstd). A row
- * that cannot be read is an item of its own, so that everything that was there is counted.
+ * @file Rows of the files that people have: JSON Lines, one JSON array, CSV with names, Parquet (all but the last also gzip
+ * or zstd). A row that cannot be read is an item of its own, so that everything that was there is counted.
  */
 
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
@@ -8,6 +8,7 @@ import { decompress } from "fzstd";
 import { asyncBufferFromFile, type Compressors, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { UserError } from "../../util/assert.ts";
 import { readPieces } from "./bytes.ts";
+import { readCsv } from "./csv.ts";
 import { readLines } from "./lines.ts";
 
 interface Place {
@@ -25,7 +26,7 @@ const MAX_LINE = 32 << 20;
 /** Largest .json file in bytes: it is parsed at once. */
 const MAX_JSON = 256 << 20;
 
-const KIND = /\.(?:(jsonl|json)(?:\.gz|\.zst)?|(parquet))$/;
+const KIND = /\.(?:(jsonl|json|csv)(?:\.gz|\.zst)?|(parquet))$/;
 
 export const isRowFile = (path: string) => KIND.test(path);
 
@@ -34,11 +35,12 @@ export async function* readRows(path: string): AsyncGenerator<RowItem> {
   const kind = KIND.exec(path);
   if (!kind)
     throw new UserError(
-      `${path}: unknown kind of file; expected .jsonl, .json or .parquet, or the first two with .gz or .zst`,
+      `${path}: unknown kind of file; expected .jsonl, .json, .csv or .parquet, or the first three with .gz or .zst`,
     );
   try {
     if (kind[2]) yield* parquetRows(path);
     else if (kind[1] === "json") yield* jsonRows(path);
+    else if (kind[1] === "csv") yield* csvRows(path);
     else yield* jsonLines(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -54,6 +56,16 @@ async function* jsonLines(path: string): AsyncGenerator<RowItem> {
   )) {
     if (text === null) yield { ordinal: ordinal++, offset, reason: reason ?? "unreadable", head: head ?? "" };
     else if (text.trim() !== "") yield { ordinal: ordinal++, offset, ...parseRow(text) };
+  }
+}
+
+/** Every value is text. */
+async function* csvRows(path: string): AsyncGenerator<RowItem> {
+  let ordinal = 0;
+  for await (const record of readCsv({ name: path, open: () => readPieces(path) }, MAX_LINE)) {
+    const { offset } = record;
+    if ("fields" in record) yield { ordinal: ordinal++, offset, row: record.fields };
+    else yield { ordinal: ordinal++, offset, reason: record.reason, head: record.head };
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { readCsv } from "../../../src/data/files/csv.ts";
 import { type Row, type RowItem, readRows } from "../../../src/data/files/readRows.ts";
 import { makeRowWriter, OUTPUT_KINDS } from "../../../src/data/files/writeRows.ts";
 import { UserError } from "../../../src/util/assert.ts";
@@ -48,6 +49,43 @@ describe("reading", () => {
     expect(await rowsOf(put("some.jsonl.gz", gzipSync('{"a":1}\n')))).toEqual([{ a: 1 }]);
     expect(await rowsOf(put("some.json", '[{"a":1},2]'))).toEqual([{ a: 1 }, "not a JSON object"]);
     expect(await rowsOf(put("one.json", '{"a":1}'))).toEqual([{ a: 1 }]);
+  });
+
+  test("CSV: quoted fields hold commas, quotes and line feeds; what is no record costs itself", async () => {
+    const path = put("some.csv", '\ufeffid,text\r\n1,plain\r\n2,"a ""b"", c\nd"\r\n\r\n3\r\n4,x"y\r\n5,"é"\r\n6,""');
+    expect(await rowsOf(path)).toEqual([
+      { id: "1", text: "plain" },
+      { id: "2", text: 'a "b", c\nd' },
+      "1 fields, expected 2",
+      "a quote inside a field without quotes, or text after one with them",
+      { id: "5", text: "é" },
+      { id: "6", text: "" },
+    ]);
+  });
+
+  test("CSV: whatever the fields, they are read as they were written, in whatever pieces", async () => {
+    const quote = (field: string) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field);
+    const field = fc.string({ unit: fc.constantFrom("a", '"', ",", "\n", "é", "第", " ") });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(field, field), { minLength: 1 }),
+        fc.integer({ min: 1, max: 9 }),
+        async (rows, size) => {
+          const bytes = Buffer.from(
+            ["a,b", ...rows.map((row) => row.map(quote).join(","))].map((line) => `${line}\n`).join(""),
+          );
+          async function* open() {
+            for (let offset = 0; offset < bytes.length; offset += size)
+              yield { offset, bytes: bytes.subarray(offset, offset + size) };
+          }
+          const found = [];
+          for await (const record of readCsv({ name: "f", open }, 1000))
+            found.push("fields" in record ? record.fields : record);
+          expect(found).toEqual(rows.map(([a, b]) => ({ a, b })));
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   test.each(["none", "snappy", "gzip", "zstd", "brotli"])("pyarrow's Parquet with %s compression", async (codec) => {

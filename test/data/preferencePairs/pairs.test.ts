@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readRows } from "../../../src/data/files/readRows.ts";
 import { makeRowWriter } from "../../../src/data/files/writeRows.ts";
 import { type Identifier, loadIdentifier } from "../../../src/data/language/identify.ts";
 import { makeEndpoint } from "../../../src/data/llm/endpoint.ts";
@@ -58,6 +59,14 @@ describe("layouts", () => {
     ...{ winner_model_a: 0, winner_model_b: 1, winner_tie: 0 },
   };
   const human = { judge: "human", margin: null };
+
+  test("LMSYS's 55,000 as they are published: a CSV file with JSON lists in it", async () => {
+    const quote = (value: unknown) => `"${String(value).replaceAll('"', '""')}"`;
+    const lines = [Object.keys(arena).join(","), Object.values(arena).map(quote).join(",")];
+    writeFileSync(at("train.csv"), lines.join("\n"));
+    for await (const item of readRows(at("train.csv"))) expect("row" in item && read(item.row)).toEqual(read(arena));
+    expect(read(arena)).toHaveProperty("pair");
+  });
 
   test("LMSYS 55k: turns as JSON in text, a winner's column", () => {
     const expected = {
