@@ -45,13 +45,20 @@ export const wholeNumber = (name: string, min: number) => (text: string) => {
   return value;
 };
 
-/** Runs a program: a {@link UserError} becomes one line and exit code 2. */
+/** Runs a program: a {@link UserError}, and a disk that is full, become one line and exit code 2. */
 export async function main(run: () => Promise<void>) {
   try {
     await run();
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    console.error(`error: ${error.message}`);
+    console.error(`error: ${userMessage(error)}`);
     process.exitCode = 2;
   }
+}
+
+/** @throws the error itself where it is our own fault. */
+function userMessage(error: unknown): string {
+  if (error instanceof UserError) return error.message;
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+  return `the disk is full (${code}${path ? `, ${path}` : ""}); make room and run the same command again`;
 }

@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { parse, wholeNumber } from "../../src/cli/options.ts";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { main, parse, wholeNumber } from "../../src/cli/options.ts";
 import { UserError } from "../../src/util/assert.ts";
 import { finishedStages, openRun } from "../../src/util/runDir.ts";
 
@@ -99,5 +99,38 @@ describe("a run folder", () => {
     expect(refusal(() => finishedStages(out, "f"))).toContain("holds a run with other settings or versions");
     writeFileSync(join(out, "manifest.json"), "{");
     expect(refusal(() => finishedStages(out, "f"))).toContain(`${join(out, "manifest.json")}: is not JSON`);
+  });
+});
+
+describe("a program", () => {
+  const ended = async (error: unknown) => {
+    const log = vi.spyOn(console, "error").mockImplementation(() => {});
+    try {
+      await main(async () => {
+        throw error;
+      });
+      return { said: log.mock.calls.flat(), code: process.exitCode };
+    } finally {
+      process.exitCode = undefined;
+      log.mockRestore();
+    }
+  };
+
+  test("row 39: says in one line that the disk is full, and ends with 2", async () => {
+    const error = Object.assign(new Error("no space left"), { code: "ENOSPC" });
+    expect(await ended(error)).toEqual({
+      said: ["error: the disk is full (ENOSPC); make room and run the same command again"],
+      code: 2,
+    });
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("so it does where a disk is really full", async () => {
+    const full = await main(async () => writeFileSync("/dev/full", "x")).then(() => process.exitCode);
+    process.exitCode = undefined;
+    expect(full).toBe(2);
+  });
+
+  test("does not hide its own faults", async () => {
+    await expect(ended(new TypeError("x is not a function"))).rejects.toThrow(TypeError);
   });
 });
