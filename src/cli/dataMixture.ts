@@ -13,6 +13,7 @@ import { type StreamCounts, tokenizeStream } from "../data/mix/tokenize.ts";
 import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
 import { writeWhole } from "../util/runDir.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { startProgress } from "./progress.ts";
 
 const EXAMPLE = `
@@ -42,30 +43,22 @@ export const addMixtureCommand = (data: Command) =>
 async function mixture(path: string, { tokenizer: folder, out, json }: Record<string, string> & { json?: boolean }) {
   const recipe = readSettings(path, parseMixtureRecipe);
   const tokenizer = loadTokenizer(folder);
-  const controller = new AbortController();
-  process.once("SIGINT", () => controller.abort());
   const available: Record<string, StreamCounts> = {};
   const prefixOf = (stream: string) => join(out, "tokens", stream);
   mkdirSync(join(out, "tokens"), { recursive: true });
   const progress = startProgress("Streams");
   const streams = Object.values(recipe.sources).flatMap((group) => Object.entries(group));
-  try {
+  const tokenize = async (signal: AbortSignal) => {
     for (const [i, [stream, files]] of streams.entries())
       available[stream] = await tokenizeStream({
-        ...{ files: files.map((file) => resolve(dirname(path), file)), prefix: prefixOf(stream), tokenizer },
+        ...{ files: files.map((file) => resolve(dirname(path), file)), prefix: prefixOf(stream), tokenizer, signal },
         onProgress: (documents, file) =>
           progress.update(i + 1, streams.length, `${stream} · ${documents} documents · ${file}`),
-        signal: controller.signal,
       });
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    progress.end("stopped");
-    console.error("the same command goes on from here");
-    process.exitCode = 130;
-    return;
-  } finally {
-    tokenizer.free();
-  }
+    return available;
+  };
+  const done = await untilInterrupted(progress, tokenize).finally(() => tokenizer.free());
+  if (!done) return;
   progress.end(`${streams.length}`);
 
   const plan = planMixture(recipe, available);

@@ -1,13 +1,14 @@
 /** @file `marco data pairs`: parallel text (OPUS, CCAligned, TMX) to pairs that are kept and training text. */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import { loadIdentifier } from "../data/language/identify.ts";
 import { parsePairsRecipe, readPairsRecipe } from "../data/pairs/recipe.ts";
 import { type PairsSummary, runPairs } from "../data/pairs/run.ts";
-import { transformersEmbedder } from "../data/pairs/transformersEmbedder.ts";
 import { UserError } from "../util/assert.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { startProgress } from "./progress.ts";
+import { openEmbedder } from "./selecting.ts";
 
 interface PairsOptions {
   source?: string;
@@ -45,33 +46,25 @@ async function pairs(inputs: string[], options: PairsOptions) {
   if (printRecipe) return console.log(stringify(parsePairsRecipe({})).trimEnd());
   if (inputs.length === 0) throw new UserError("no files; expected .tmx, .tsv, or NAME.en and NAME.de");
   if (!source || !target || !out) throw new UserError("--source, --target and --out are needed; see --help");
-  if (pooling !== "mean" && pooling !== "cls") throw new UserError(`--pooling ${pooling}: expected mean or cls`);
   const recipe = path ? readPairsRecipe(path) : parsePairsRecipe({});
-  const controller = new AbortController();
-  process.once("SIGINT", () => controller.abort());
+  const model = await openEmbedder({ embedder, pooling });
   const identifier = recipe.identify ? await loadIdentifier() : undefined;
-  const model = embedder
-    ? { name: `${basename(embedder)} ${pooling}`, embed: await transformersEmbedder(embedder, { pooling }) }
-    : undefined;
   const progress = startProgress("pairs");
-  let summary: PairsSummary;
+  let summary: PairsSummary | undefined;
   try {
-    summary = await runPairs({
-      ...{ inputs, out, recipe, sourceLanguage: source, targetLanguage: target, force, signal: controller.signal },
-      ...(identifier ? { identify: identifier.identify } : {}),
-      ...(model ? { embedder: model } : {}),
-      onProgress: ({ step, pairs, total, resumed }) =>
-        progress.update(pairs, total ?? pairs, `${step}${resumed ? ` (${resumed} done before)` : ""}`),
-    });
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    progress.end("stopped");
-    console.error("the same command goes on from here");
-    process.exitCode = 130;
-    return;
+    summary = await untilInterrupted(progress, (signal) =>
+      runPairs({
+        ...{ inputs, out, recipe, sourceLanguage: source, targetLanguage: target, force, signal },
+        ...(identifier ? { identify: identifier.identify } : {}),
+        ...(model ? { embedder: model } : {}),
+        onProgress: ({ step, pairs, total, resumed }) =>
+          progress.update(pairs, total ?? pairs, `${step}${resumed ? ` (${resumed} done before)` : ""}`),
+      }),
+    );
   } finally {
     identifier?.dispose();
   }
+  if (!summary) return;
   progress.end(`${summary.in}`);
   console.log(json ? JSON.stringify(summary) : `${table(summary)}\n${join(out, "ledger.jsonl")}`);
   if (summary.quarantined > recipe.quarantined * summary.in)

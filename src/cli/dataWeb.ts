@@ -9,6 +9,7 @@ import { writeCurationReport } from "../data/curate/report.ts";
 import { curate, type Summary } from "../data/curate/run.ts";
 import { loadTokenizer } from "../tokenizer/tokenizerFiles.ts";
 import { UserError } from "../util/assert.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { wholeNumber } from "./options.ts";
 import { startProgress } from "./progress.ts";
 
@@ -47,33 +48,28 @@ export function addWebCommands(data: Command) {
 }
 
 async function web(inputs: string[], { out, recipe, tokenizer, threads, force, json }: WebOptions) {
-  const controller = new AbortController();
-  process.once("SIGINT", () => controller.abort());
   const progress = startProgress("documents");
   const options = recipe ? readRecipe(recipe) : parseRecipe({});
   const loaded = tokenizer ? loadTokenizer(tokenizer) : undefined;
-  let summary: Summary;
+  let summary: Summary | undefined;
   try {
-    summary = await curate({
-      ...{ inputs, out, threads, force, recipe: options, tokenizer: loaded, signal: controller.signal },
-      onProgress: ({ phase, documents, resumed, done, total }) =>
-        progress.update(
-          done,
-          total,
-          phase === "documents"
-            ? `bytes · ${documents} documents${resumed ? ` (${resumed} done before)` : ""}`
-            : `documents · ${phase}`,
-        ),
-    });
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    progress.end("stopped");
-    console.error("the same command goes on from here");
-    process.exitCode = 130;
-    return;
+    summary = await untilInterrupted(progress, (signal) =>
+      curate({
+        ...{ inputs, out, threads, force, recipe: options, tokenizer: loaded, signal },
+        onProgress: ({ phase, documents, resumed, done, total }) =>
+          progress.update(
+            done,
+            total,
+            phase === "documents"
+              ? `bytes · ${documents} documents${resumed ? ` (${resumed} done before)` : ""}`
+              : `documents · ${phase}`,
+          ),
+      }),
+    );
   } finally {
     loaded?.free();
   }
+  if (!summary) return;
   progress.end(`${summary.stages.total.in}`);
   console.log(json ? JSON.stringify(summary) : `${table(summary)}\n${join(out, "report.html")}`);
   const { in: all, quarantined } = summary.stages.total;

@@ -7,6 +7,7 @@ import { transformersEmbedder } from "../data/pairs/transformersEmbedder.ts";
 import type { SelectionSummary } from "../data/selection/selection.ts";
 import type { Embedder } from "../data/selection/vectors.ts";
 import { UserError } from "../util/assert.ts";
+import { untilInterrupted } from "./interrupt.ts";
 import { startProgress } from "./progress.ts";
 
 export interface SelectingFlags {
@@ -26,7 +27,10 @@ export const withSelectingFlags = (command: Command): Command =>
     .option("--print-recipe", "print the recipe with all defaults")
     .option("--json", "the summary as JSON");
 
-export async function openEmbedder({ embedder, pooling }: SelectingFlags): Promise<Embedder | undefined> {
+export async function openEmbedder({
+  embedder,
+  pooling,
+}: Pick<SelectingFlags, "embedder" | "pooling">): Promise<Embedder | undefined> {
   if (pooling !== "mean" && pooling !== "cls") throw new UserError(`--pooling ${pooling}: expected mean or cls`);
   if (embedder === undefined) return undefined;
   return { name: `${basename(embedder)} ${pooling}`, embed: await transformersEmbedder(embedder, { pooling }) };
@@ -47,34 +51,16 @@ export interface SelectingOptions {
 }
 
 export async function runSelecting({ flags: { out, json }, noun, file, quarantined, run }: SelectingOptions) {
-  const controller = new AbortController();
   const progress = startProgress(noun);
-  const interrupt = () => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort();
-    progress.note("stopping; Ctrl-C again leaves at once");
-  };
-  process.on("SIGINT", interrupt);
   let [before, began] = ["", 0];
-  let summary: SelectionSummary;
-  try {
-    summary = await run({
-      stop: controller.signal,
-      onProgress: (step, done, total) => {
-        if (step !== before) [before, began] = [step, performance.now()];
-        const rate = (done / Math.max(0.001, (performance.now() - began) / 1000)).toFixed(0);
-        progress.update(done, total ?? done, `${step} · ${rate}/s`);
-      },
-    });
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    progress.end("stopped");
-    console.error("the same command goes on from here");
-    process.exitCode = 130;
-    return;
-  } finally {
-    process.removeListener("SIGINT", interrupt);
-  }
+  const onProgress = (step: string, done: number, total: number | null) => {
+    if (step !== before) [before, began] = [step, performance.now()];
+    const rate = (done / Math.max(0.001, (performance.now() - began) / 1000)).toFixed(0);
+    progress.update(done, total ?? done, `${step} · ${rate}/s`);
+  };
+  const work = (stop: AbortSignal) => run({ stop, onProgress });
+  const summary = await untilInterrupted(progress, work, "stopping; Ctrl-C again leaves at once");
+  if (!summary) return;
   const { in: all, quarantined: unreadable } = summary.stages.total;
   progress.end(String(all));
   console.log(json ? JSON.stringify(summary) : `${table(summary)}\n${join(out, file)}`);

@@ -6,6 +6,11 @@ export class UserError extends Error {
   override name = "UserError";
 }
 
+/** Thrown where work was stopped from outside, which is no fault: the same call goes on. */
+export class Stopped extends Error {
+  override name = "Stopped";
+}
+
 /** Throws when `shape` is not `expected`; -1 matches any size. */
 export function assertShape(x: { shape: number[] }, expected: number[], what: string): void {
   const fits = x.shape.length === expected.length && expected.every((n, i) => n === -1 || n === x.shape[i]);

@@ -3,6 +3,8 @@
  * Nothing here decides: flags go to the ledger.
  */
 
+import { hasDirections, withoutDirections } from "../rules/directions.ts";
+
 export type TextFlag =
   /** Half of a surrogate pair was replaced by U+FFFD: it has no UTF-8. */
   | "loneSurrogate"
@@ -16,8 +18,6 @@ export type TextFlag =
 const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 /** `<|...|>` of ChatML, Llama and others; `<s>`, `[INST]` and their ends of Llama 2. */
 const SPECIAL_TOKENS = /<\|[a-z][a-z0-9_]{1,40}\|>|<\/?s>|\[\/?INST\]|<<\/?SYS>>|<(?:start|end)_of_turn>/i;
-/** Embeddings, overrides and isolates. Joiners (ZWJ, ZWNJ) are none: Urdu, Nepali and Bengali are written with them. */
-const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
 const LONE_SURROGATES = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 export function plainText(raw: string): { text: string; flags: TextFlag[]; controls: number } {
@@ -33,10 +33,10 @@ export function plainText(raw: string): { text: string; flags: TextFlag[]; contr
   });
   text = text.replace(/^\ufeff/, "").normalize("NFC");
   if (SPECIAL_TOKENS.test(text)) flags.push("specialTokenText");
-  if (text.search(BIDI) >= 0) flags.push("bidiControl");
+  if (hasDirections(text)) flags.push("bidiControl");
   return { text, flags, controls };
 }
 
 /** What two texts share that differ in case, width, white space and invisible characters alone. For comparing only. */
 export const comparable = (text: string): string =>
-  text.normalize("NFKC").replace(BIDI, "").toLowerCase().replace(/\s+/g, " ").trim();
+  withoutDirections(text.normalize("NFKC")).toLowerCase().replace(/\s+/g, " ").trim();

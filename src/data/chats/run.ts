@@ -7,13 +7,14 @@
  */
 import { join } from "node:path";
 import type { ChatMessage } from "../../tokenizer/chatTemplate.ts";
+import { Stopped } from "../../util/assert.ts";
 import { quantile } from "../../util/quantile.ts";
 import { writeCurationReport } from "../curate/report.ts";
 import { claimFolder } from "../files/claimFolder.ts";
 import type { ChatModel } from "../llm/chatModel.ts";
 import { inOrder } from "../llm/inOrder.ts";
 import type { Identify } from "../pairs/pairRules.ts";
-import { inBlocks, Stopped } from "../selection/blocks.ts";
+import { inBlocks } from "../selection/blocks.ts";
 import { type Candidate, openCandidates } from "../selection/candidates.ts";
 import { dropAlike, dropEqual, dropNear, dropSimHash } from "../selection/duplicates.ts";
 import { emptyColumn, makeSelection, type Selection, type SelectionSummary } from "../selection/selection.ts";

@@ -6,13 +6,11 @@ import { join } from "node:path";
 import type { Tokenizer } from "../../tokenizer/bpe.ts";
 import { type DuplicateFinder, makeDuplicateFinder } from "../dedup/duplicates.ts";
 import { type PerplexityCutoff, perplexityCutoff } from "../lm/perplexity.ts";
+import { withoutDirections } from "../rules/directions.ts";
 import { readChunks } from "./chunks.ts";
 import type { LedgerLine } from "./ledger.ts";
 import { makePassageStore, type Passage } from "./passages.ts";
 import type { Recipe } from "./recipe.ts";
-
-/** Overrides and isolates of the writing direction, which no reader sees (bad input 13): not compared, but kept in the text. */
-const BIDI = /[\u202a-\u202e\u2066-\u2069]/g;
 
 export const PERPLEXITY = "lm.perplexity";
 
@@ -72,7 +70,7 @@ export async function compareDocuments(
     for (const { line, text } of readChunks(folder)) {
       await pause("duplicates", ++documents);
       if (text === null || isSurprising(line)) continue;
-      finder?.add(text.replace(BIDI, ""), line.language!);
+      finder?.add(withoutDirections(text), line.language!);
       store?.add(count, line.language!, text);
       count++;
     }

@@ -36,7 +36,7 @@ export interface ChunkOptions {
 export const chunkFile = (folder: string, chunk: number) =>
   join(folder, "chunks", `${String(chunk).padStart(7, "0")}.jsonl`);
 
-/** Judges all documents; returns the number of chunks. @throws UserError when it is stopped: the same call goes on. */
+/** Judges all documents; returns how many there are. @throws UserError when it is stopped: the same call goes on. */
 export async function judgeChunks({
   inputs,
   folder,
@@ -84,7 +84,7 @@ export async function judgeChunks({
     }
     await Promise.all(running);
     if (failure) throw failure;
-    return chunks;
+    return progress.documents;
   } finally {
     await Promise.all(running);
     await pool.close();

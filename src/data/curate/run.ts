@@ -52,9 +52,8 @@ const HELD = 1 << 20;
 export async function curate({ out, tokenizer, force, ...options }: CurateOptions): Promise<Summary> {
   const { inputs, recipe, signal, onProgress } = options;
   claimFolder({ out, inputs, settings: { recipe }, files: filesOf(recipe), force, results: RESULTS });
-  await judgeChunks({ ...options, folder: out });
+  const total = await judgeChunks({ ...options, folder: out });
 
-  const total = countDocuments(out);
   const pause = async (phase: Progress["phase"], documents: number) => {
     if (phase !== "passages" && documents % 64 !== 0) return;
     await new Promise<void>((resolve) => setImmediate(resolve)); // so that Ctrl-C is seen
@@ -67,12 +66,6 @@ export async function curate({ out, tokenizer, force, ...options }: CurateOption
   writeWhole(join(out, "summary.json"), `${JSON.stringify(summary, null, 1)}\n`);
   await writeCurationReport(out);
   return summary;
-}
-
-function countDocuments(folder: string): number {
-  let documents = 0;
-  for (const _ of readChunks(folder)) documents++;
-  return documents;
 }
 
 async function writeResults(

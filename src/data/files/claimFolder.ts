@@ -3,10 +3,11 @@
  * Nor two versions of Unicode and ICU, by which letters are classed and words cut (row 41).
  */
 import { createHash } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
+import { hashFile } from "./hashFile.ts";
 
 export interface Claim {
   out: string;
@@ -28,7 +29,10 @@ export function claimFolder({ out, inputs, settings, files: named = [], force, r
   const names = new Set(inputs.map((path) => basename(path)));
   if (names.size < inputs.length)
     throw new UserError("two inputs have the same file name; rename one: documents are named after their file");
-  const files = [...inputs, ...named].map((path) => ({ name: basename(path), sha256: hashOf(path) }));
+  const files = [...inputs, ...named].map((path) => ({
+    name: basename(path),
+    sha256: hashFile(createHash("sha256"), path).digest("hex"),
+  }));
   const { unicode, icu } = process.versions;
   const fingerprint = createHash("sha256")
     .update(JSON.stringify({ ...settings, files, unicode, icu }))
@@ -56,20 +60,4 @@ export function claimFolder({ out, inputs, settings, files: named = [], force, r
   }
   mkdirSync(out, { recursive: true });
   writeWhole(path, `${JSON.stringify({ fingerprint, unicode, icu, files, ...settings }, null, 1)}\n`);
-}
-
-function hashOf(path: string): string {
-  const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(1 << 20);
-  try {
-    const file = openSync(path, "r");
-    try {
-      for (let n = readSync(file, buffer); n > 0; n = readSync(file, buffer)) hash.update(buffer.subarray(0, n));
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    throw new UserError(`${path}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-  return hash.digest("hex");
 }

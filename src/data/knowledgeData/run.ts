@@ -5,7 +5,7 @@
  * `out` holds knowledge.*, ledger.jsonl, summary.json, report.html, recipe.json, and work/ to go on from.
  */
 import { join } from "node:path";
-import { UserError } from "../../util/assert.ts";
+import { Stopped, UserError } from "../../util/assert.ts";
 import { plainText } from "../chats/plainText.ts";
 import { chatText, prepareFiles, start } from "../chats/prepare.ts";
 import { readChat } from "../chats/readChat.ts";
@@ -15,7 +15,6 @@ import { claimFolder } from "../files/claimFolder.ts";
 import type { RowItem } from "../files/readRows.ts";
 import type { Identify } from "../pairs/pairRules.ts";
 import { codePoints } from "../rules/pythonText.ts";
-import { Stopped } from "../selection/blocks.ts";
 import { type Candidate, openCandidates, type SelectionLine } from "../selection/candidates.ts";
 import { dropAlike, dropEqual, dropNear } from "../selection/duplicates.ts";
 import { makeSelection, type SelectionSummary } from "../selection/selection.ts";

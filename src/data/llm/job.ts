@@ -4,12 +4,12 @@
  * the files are the same bytes as without it.
  */
 import { basename, join } from "node:path";
+import { Stopped } from "../../util/assert.ts";
 import { type Row, readRows } from "../files/readRows.ts";
 import { makeRowWriter, type OutputKind, type RowWriter } from "../files/writeRows.ts";
 import { type Measure, passes } from "../rules/measure.ts";
 import { AskError } from "./chatModel.ts";
 import { inOrder } from "./inOrder.ts";
-import { Stopped } from "./session.ts";
 
 /** Where an item is from. */
 export interface Place {

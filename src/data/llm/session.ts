@@ -3,7 +3,7 @@
  * a budget, at most so many requests at once, again after failures that pass. After a kill the same job asks only for
  * what it has no answer to yet, so that it ends with the same result.
  */
-import { UserError } from "../../util/assert.ts";
+import { Stopped, UserError } from "../../util/assert.ts";
 import { makeRandom } from "../../util/random.ts";
 import { openAnswerFile, type Spent } from "./answerFile.ts";
 import { type BudgetLimits, makeBudget } from "./budget.ts";
@@ -31,17 +31,12 @@ export interface Price {
 }
 
 export interface Session {
-  /** The model with all that. */
+  /** The model with all that. Its `ask` throws Stopped after `stop`, for what is not in the file. */
   use(model: ChatModel, price?: Price): ChatModel;
   readonly spent: Readonly<Spent>;
   /** Questions that were answered from the file, in this run. */
   readonly cached: number;
   close(): void;
-}
-
-/** Thrown by `ask` after `stop`, for what is not in the file. */
-export class Stopped extends Error {
-  override name = "Stopped";
 }
 
 const LONGEST_DELAY_SECONDS = 60;

@@ -2,12 +2,13 @@
  * @file The files of a stream to one token file, each document followed by <|endoftext|>. An interrupted call goes on
  * after the last document that was written; a finished one is not done again unless its files or the tokenizer changed.
  */
-import { createHash, type Hash } from "node:crypto";
-import { createReadStream, existsSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import type { Tokenizer } from "../../tokenizer/bpe.ts";
 import { UserError } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
+import { hashFile } from "../files/hashFile.ts";
 import { readRows } from "../files/readRows.ts";
 import type { StreamData } from "./plan.ts";
 import { hasTokenFile, makeTokenFileWriter, openTokenFile } from "./tokenFile.ts";
@@ -37,7 +38,7 @@ export interface TokenizeOptions {
 export async function tokenizeStream(options: TokenizeOptions): Promise<StreamCounts> {
   const { files, prefix, tokenizer, onProgress, signal } = options;
   const about = `${prefix}.json`;
-  const fingerprint = await fingerprintOf(files, tokenizer);
+  const fingerprint = fingerprintOf(files, tokenizer);
   const before = existsSync(about) ? JSON.parse(readFileSync(about, "utf8")) : {};
   const same = before.fingerprint === fingerprint;
   if (same && before.counts && hasTokenFile(prefix)) return before.counts;
@@ -72,27 +73,16 @@ export async function tokenizeStream(options: TokenizeOptions): Promise<StreamCo
   writer.close();
   const file = openTokenFile(prefix);
   file.close();
-  const sha256 = (await hashFile(createHash("sha256"), `${prefix}_text_document.bin`)).digest("hex");
+  const sha256 = hashFile(createHash("sha256"), `${prefix}_text_document.bin`).digest("hex");
   const whole: StreamCounts = { ...counts, tokens: file.tokens, sha256 };
   writeWhole(about, `${JSON.stringify({ fingerprint, counts: whole }, null, 1)}\n`);
   return whole;
 }
 
 /** Of the files and of all tokens. */
-async function fingerprintOf(files: readonly string[], tokenizer: Tokenizer): Promise<string> {
+function fingerprintOf(files: readonly string[], tokenizer: Tokenizer): string {
   const hash = createHash("sha256");
-  for (const file of files) {
-    try {
-      await hashFile(hash.update(`${basename(file)}\n`), file);
-    } catch (error) {
-      throw new UserError(`${file}: cannot be read (${(error as NodeJS.ErrnoException).code})`);
-    }
-  }
+  for (const file of files) hashFile(hash.update(`${basename(file)}\n`), file);
   for (let id = 0; id < tokenizer.vocabSize; id++) hash.update(tokenizer.tokenBytes(id)).update("\n");
   return hash.digest("hex");
-}
-
-async function hashFile(hash: Hash, path: string): Promise<Hash> {
-  for await (const bytes of createReadStream(path)) hash.update(bytes);
-  return hash;
 }

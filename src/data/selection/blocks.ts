@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Stopped } from "../../util/assert.ts";
 import { writeWhole } from "../../util/runDir.ts";
 
 export interface BlockOptions<T> {
@@ -22,12 +23,7 @@ export interface BlockOptions<T> {
   stop?: AbortSignal;
 }
 
-/** Thrown between two blocks after `stop`. */
-export class Stopped extends Error {
-  override name = "Stopped";
-}
-
-/** The numbers of all blocks, in order, as doubles. */
+/** The numbers of all blocks, in order, as doubles. @throws Stopped between two blocks after `stop` */
 export async function* inBlocks<T>(options: BlockOptions<T>): AsyncGenerator<{ items: T[]; numbers: Float64Array }> {
   const { folder, computer, items, size, compute, contentOf, onProgress, stop } = options;
   for (let start = 0; start < items.length; start += size) {

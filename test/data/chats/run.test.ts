@@ -19,10 +19,10 @@ import type { ChatModel } from "../../../src/data/llm/chatModel.ts";
 import { type EndpointOptions, makeEndpoint } from "../../../src/data/llm/endpoint.ts";
 import { modelSchema } from "../../../src/data/llm/recipe.ts";
 import { openSession } from "../../../src/data/llm/session.ts";
-import { Stopped } from "../../../src/data/selection/blocks.ts";
 import type { SelectionLine } from "../../../src/data/selection/candidates.ts";
 import type { Embedder } from "../../../src/data/selection/vectors.ts";
 import { makeTokenizer } from "../../../src/tokenizer/bpe.ts";
+import { Stopped } from "../../../src/util/assert.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-sft-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -13,8 +13,8 @@ import { AskError, type ChatRequest, itemSeed, requestKey } from "../../../src/d
 import { makeEndpoint, promptBound } from "../../../src/data/llm/endpoint.ts";
 import { inOrder, together } from "../../../src/data/llm/inOrder.ts";
 import { modelSchema } from "../../../src/data/llm/recipe.ts";
-import { openSession, type SessionOptions, Stopped } from "../../../src/data/llm/session.ts";
-import { UserError } from "../../../src/util/assert.ts";
+import { openSession, type SessionOptions } from "../../../src/data/llm/session.ts";
+import { Stopped, UserError } from "../../../src/util/assert.ts";
 import { type Asked, completion, type Reply, startServer, status } from "./server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-llm-"));
