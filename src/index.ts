@@ -59,6 +59,12 @@ export * from "./tokenizer/streamDecoder.ts";
 export * from "./tokenizer/tokenizerFiles.ts";
 export * from "./tokenizer/trainBpe.ts";
 export * from "./train/batch.ts";
+export {
+  type CheckpointOptions,
+  makeCheckpoints,
+  newestCheckpoint,
+  type Stateful,
+} from "./train/checkpoints.ts";
 export * from "./train/dpo.ts";
 export * from "./train/loop.ts";
 export * from "./train/losses.ts";

@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { compile, type TensorMap } from "../engine/engine.ts";
 import type { Parameters } from "../model/qwen2.ts";
 import { UserError } from "../util/assert.ts";
-import { type AdamWOptions, makeAdamW } from "./optimizer.ts";
+import { type AdamWOptions, type AdamWState, makeAdamW } from "./optimizer.ts";
 import { type CosineSchedule, cosineLearningRate } from "./schedule.ts";
 
 /**
@@ -31,10 +31,33 @@ export interface TrainOptions {
    * more than {@link MAX_SKIPPED}; `stop` stops at the first. `skip` is the default: one bad batch must not cost the run.
    */
   onNonFinite?: NonFinite;
-  /** Called after each step with the tokens seen so far; `skipped` says why the step did not count. */
-  onStep?: (step: number, tokens: number, metrics: StepMetrics, skipped?: string) => void;
-  /** Stops after the step in progress; the parameters stay usable. */
+  /**
+   * Called after each step with the tokens seen so far; `skipped` says why the step did not count. The parameters are
+   * those after the step: it may evaluate them, and a promise is waited for.
+   */
+  onStep?: (step: number, tokens: number, metrics: StepMetrics, skipped?: string) => unknown;
+  /** Stops after the step in progress, and saves a checkpoint; the parameters stay usable. */
   signal?: AbortSignal;
+  /** Where training goes on from, and saves its state: `makeCheckpoints`. */
+  checkpoints?: Checkpoints;
+}
+
+/** Everything that the next step depends on, besides the parameters and the batch. */
+export interface TrainingState {
+  /** Steps done. */
+  step: number;
+  tokens: number;
+  skippedSteps: number;
+  optimizer: AdamWState;
+  /** The options by which steps are made: a run goes on with the same ones only. */
+  settings: object;
+}
+
+export interface Checkpoints {
+  everySteps: number;
+  save(state: TrainingState): Promise<void>;
+  /** Replaces the parameters by those of a checkpoint; undefined: training begins. */
+  restore(parameters: Parameters, settings: object): Promise<TrainingState | undefined>;
 }
 
 export const NON_FINITE = ["skip", "stop"] as const;
@@ -50,12 +73,25 @@ const later: (resume: (value: unknown) => void) => void = globalThis.setImmediat
 const SUM = "sum of ";
 
 /**
- * Trains `parameters` in place, with fresh optimiser moments. Returns the number of steps done.
+ * Trains `parameters` in place, with fresh optimiser moments or those of a checkpoint. Returns the number of steps done,
+ * the checkpoint's included.
  * @throws UserError when the gradients are not finite, see {@link TrainOptions.onNonFinite}
  */
 export async function train(parameters: Parameters, options: TrainOptions): Promise<number> {
-  const { lossFunction, steps, tokensPerStep, batchAt, schedule, onNonFinite = "skip", onStep, signal } = options;
+  const {
+    lossFunction,
+    steps,
+    tokensPerStep,
+    batchAt,
+    schedule,
+    onNonFinite = "skip",
+    onStep,
+    signal,
+    checkpoints,
+  } = options;
   const names = Object.keys(parameters);
+  const settings = { engine: tf.getBackend(), tokensPerStep, schedule, optimizer: options.optimizer, onNonFinite };
+  const from = await checkpoints?.restore(parameters, settings);
   const optimizer = makeAdamW(parameters, options.optimizer);
   const lossAndGradients = compile(
     (inputs) => {
@@ -77,11 +113,18 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
     { into: optimizer.gradientArrays },
   );
 
-  let skippedSteps = 0;
-  let step = 0;
+  let skippedSteps = from?.skippedSteps ?? 0;
+  let step = from?.step ?? 0;
+  let saved = step;
   let batch: TensorMap[] = [];
   let outputs: TensorMap = {};
+  const save = async (step: number) => {
+    const tokens = step * tokensPerStep;
+    await checkpoints?.save({ step, tokens, skippedSteps, optimizer: optimizer.state(), settings });
+    saved = step;
+  };
   try {
+    if (from) await optimizer.restore(from.optimizer);
     for (; step < steps && !signal?.aborted; step++) {
       batch = [batchAt(step)].flat();
       for (const part of batch) {
@@ -110,9 +153,11 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
       }
       tf.dispose([batch, outputs]);
       outputs = {};
-      onStep?.(step, (step + 1) * tokensPerStep, metrics, skipped);
+      await onStep?.(step, (step + 1) * tokensPerStep, metrics, skipped);
       await new Promise((resolve) => later(resolve)); // a step itself is synchronous on the lazy engines
+      if (checkpoints && (step + 1) % checkpoints.everySteps === 0) await save(step + 1);
     }
+    if (step > saved) await save(step);
   } finally {
     tf.dispose([batch, outputs]); // of a step that failed
     lossAndGradients.dispose();

@@ -30,7 +30,25 @@ export interface AdamW {
   gradientArrays: Record<string, Float32Array>;
   /** Updates the parameters; returns the gradient norm before clipping. A non-finite norm leaves them as they are. */
   step(gradients: Record<string, tf.Tensor>, learningRate: number): Promise<number>;
+  /** What the next step depends on besides the parameters, as it is now: read it before that step. */
+  state(): AdamWState;
+  /** Goes on from a state of the same parameters, bit for bit. */
+  restore(state: AdamWState): Promise<void>;
   dispose(): void;
+}
+
+/** The moments under their names in PyTorch, each with its parameter's: `exp_avg.NAME` is m, `exp_avg_sq.NAME` v. */
+export interface AdamWState {
+  /** Updates made, t: a skipped step makes none. */
+  updates: number;
+  shapes: Record<string, number[]>;
+  read(name: string): Float32Array | Promise<Float32Array>;
+}
+
+/** By name, never by position: a model whose parameters are listed in another order goes on all the same. */
+export function momentShapes(parameters: Parameters): Record<string, number[]> {
+  const named = (moment: string) => Object.entries(parameters).map(([name, x]) => [`${moment}.${name}`, x.shape]);
+  return Object.fromEntries([...named("exp_avg"), ...named("exp_avg_sq")]);
 }
 
 const decays = (x: tf.Tensor) => x.shape.length >= 2;
@@ -97,6 +115,7 @@ function makeShards(parameters: Parameters, largestMemory = LARGEST_MEMORY): Sha
 function inPlace(parameters: Parameters, options: AdamWOptions, shards: Shard[]): AdamW {
   const backend = lazyBackend()!;
   const gradientArrays: Record<string, Float32Array> = {};
+  const moments: Record<string, Float32Array> = {};
   for (const { memory, block, offsets } of shards)
     for (const [name, at] of Object.entries(offsets)) {
       const { size, shape, dataId } = parameters[name];
@@ -108,6 +127,8 @@ function inPlace(parameters: Parameters, options: AdamWOptions, shards: Shard[])
       }
       backend.relocate(parameters[name], new Float32Array(memory.buffer, at, size));
       gradientArrays[name] = new Float32Array(memory.buffer, block + at, size);
+      moments[`exp_avg.${name}`] = new Float32Array(memory.buffer, 2 * block + at, size);
+      moments[`exp_avg_sq.${name}`] = new Float32Array(memory.buffer, 3 * block + at, size);
     }
   let t = 0;
   return {
@@ -135,6 +156,11 @@ function inPlace(parameters: Parameters, options: AdamWOptions, shards: Shard[])
       }
       return norm;
     },
+    state: () => ({ updates: t, shapes: momentShapes(parameters), read: (name) => moments[name] }),
+    async restore({ updates, read }) {
+      for (const [name, array] of Object.entries(moments)) array.set(await read(name));
+      t = updates;
+    },
     dispose() {
       // leave the parameters memory of their own, so that the blocks can be freed
       for (const name of Object.keys(gradientArrays))
@@ -151,6 +177,15 @@ function replacing(parameters: Parameters, options: AdamWOptions): AdamW {
   const update = (weightDecay: number) =>
     compile((inputs) => adamw(inputs as unknown as AdamWInput, { ...options, weightDecay }));
   const [decaying, keeping] = [update(options.weightDecay), update(0)];
+  /** Where the tensor of a moment is: which record, under which name. */
+  const placeOf = (moment: string): [Record<string, tf.Tensor>, string] => {
+    const [prefix, name] = moment.split(/\.(.*)/s);
+    return [prefix === "exp_avg" ? records.first : records.second, name];
+  };
+  const momentOf = (moment: string) => {
+    const [record, name] = placeOf(moment);
+    return record[name];
+  };
   let t = 0;
   return {
     gradientArrays: {},
@@ -173,6 +208,19 @@ function replacing(parameters: Parameters, options: AdamWOptions): AdamW {
       }
       norm.dispose();
       return length;
+    },
+    state: () => ({
+      updates: t,
+      shapes: momentShapes(parameters),
+      read: async (name) => (await momentOf(name).data()) as Float32Array,
+    }),
+    async restore({ updates, shapes, read }) {
+      for (const [name, shape] of Object.entries(shapes)) {
+        momentOf(name).dispose();
+        const [record, parameter] = placeOf(name);
+        record[parameter] = tf.tensor(await read(name), shape);
+      }
+      t = updates;
     },
     dispose() {
       for (const compiled of [normOf, decaying, keeping]) compiled.dispose();

@@ -15,11 +15,16 @@ export interface Random {
   pick<T>(items: readonly T[]): T;
   /** A new array with the elements in random order (Fisher-Yates). */
   shuffle<T>(items: readonly T[]): T[];
+  /** Where the stream is, as JSON. */
+  state(): unknown;
+  /** Goes on from a {@link state} of any stream. */
+  restore(state: unknown): void;
 }
 
 /** A generator for `seed` and the labels of what it is for, e.g. `makeRandom(1, "packing", "stage1")`. */
 export function makeRandom(seed: number | string, ...labels: string[]): Random {
-  const next = seedrandom.alea([seed, ...labels].join("/"));
+  let stream = seedrandom.alea([seed, ...labels].join("/"), { state: true });
+  const next = () => stream();
   const int = (n: number) => Math.floor(next() * n);
   return {
     next,
@@ -33,6 +38,10 @@ export function makeRandom(seed: number | string, ...labels: string[]): Random {
         [out[i], out[j]] = [out[j], out[i]];
       }
       return out;
+    },
+    state: () => stream.state(),
+    restore: (state) => {
+      stream = seedrandom.alea("", { state: state as seedrandom.State.Alea });
     },
   };
 }

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UserError } from "../../util/assert.ts";
+import { hashFile } from "../../util/hashFile.ts";
 import { writeWhole } from "../../util/runDir.ts";
-import { hashFile } from "./hashFile.ts";
 
 export interface Claim {
   out: string;

@@ -1,7 +1,7 @@
 /** @file The content of a file as a part of a hash. */
 import type { Hash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
-import { UserError } from "../../util/assert.ts";
+import { UserError } from "./assert.ts";
 
 /** Adds the file's bytes, in bounded memory. @throws UserError when it cannot be read */
 export function hashFile(hash: Hash, path: string): Hash {
