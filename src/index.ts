@@ -40,6 +40,7 @@ export * from "./eval/preference.ts";
 export * from "./eval/run.ts";
 export * from "./eval/tasks/index.ts";
 export * from "./eval/translation.ts";
+export * from "./losses/preference.ts";
 export * from "./model/checkpoint.ts";
 export * from "./model/config.ts";
 export * from "./model/cost.ts";

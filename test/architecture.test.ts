@@ -13,13 +13,14 @@ const MAY_IMPORT: Record<string, string[]> = {
   util: [],
   engine: ["util"],
   ops: ["util", "engine"],
+  losses: ["util"], // float64 on plain arrays: for people's own tests, without an engine
   model: ["util", "engine", "ops"],
   tokenizer: ["util"],
   data: ["util", "tokenizer"],
-  train: ["util", "engine", "ops", "model", "tokenizer", "data"], // never eval
+  train: ["util", "losses", "engine", "ops", "model", "tokenizer", "data"], // never eval
   eval: ["util", "engine", "ops", "model", "tokenizer", "data"], // never train
   report: ["util"], // it reads files
-  cli: ["util", "engine", "ops", "model", "tokenizer", "data", "train", "eval", "report"],
+  cli: ["util", "losses", "engine", "ops", "model", "tokenizer", "data", "train", "eval", "report"],
 };
 
 const MAX_LINES = 350;

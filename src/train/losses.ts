@@ -4,6 +4,8 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 
+export * from "./preferenceLosses.ts";
+
 /**
  * Cross-entropy per counted token: -Σ logprobs / Σ counted. Both [B, T]; logprobs are 0 where not counted. A
  * micro-batch divides by the counted tokens of its whole step instead: `numItemsInBatch`, see `microBatches`.
