@@ -4,7 +4,7 @@
  * (`optimizer.safetensors`), `trainer_state.json`, and the SHA-256 of every file; it is there whole or not at all.
  */
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import type { Parameters } from "../model/qwen2.ts";
@@ -24,7 +24,7 @@ export interface Stateful {
 }
 
 export interface CheckpointOptions {
-  /** Where the folders `checkpoint-STEP` are. It is of one run: what another left here is to be removed first. */
+  /** Where the folders `checkpoint-STEP` are; of one run, and there is nothing in it when that begins. */
   folder: string;
   /** Steps from one to the next (`save_steps`); one is also made when training is stopped, and at its end. */
   everySteps: number;
@@ -45,8 +45,12 @@ export interface CheckpointOptions {
 const FORMAT = 1;
 const OPTIMIZER = "optimizer.safetensors";
 const STATE = "trainer_state.json";
+/** Bytes of the logs when the run began: what one cuts them to that was killed before its first checkpoint. */
+const BEGINNING = "logs.json";
 
 const count = z.int().min(0);
+/** Bytes of each log, by its path from the folder of the checkpoints. */
+const logsSchema = z.record(z.string(), count);
 const stateSchema = z.strictObject({
   format: z.literal(FORMAT),
   /** Steps done, and tokens seen: Hugging Face's names. */
@@ -57,8 +61,7 @@ const stateSchema = z.strictObject({
   skipped_steps: count,
   settings: z.record(z.string(), z.unknown()),
   stateful: z.record(z.string(), z.unknown()),
-  /** Bytes of each log, by its path from the folder of the checkpoints. */
-  logs: z.record(z.string(), count),
+  logs: logsSchema,
 });
 
 /** The checkpoints in a folder, oldest first. */
@@ -82,6 +85,8 @@ export function makeCheckpoints(options: CheckpointOptions): Checkpoints {
   const { folder, everySteps, keep = Number.POSITIVE_INFINITY, resume, stateful = {}, logs = [] } = options;
   if (!(everySteps >= 1 && keep >= 1)) throw new Error("everySteps and keep are at least 1");
   const logName = (path: string) => relative(folder, path).replaceAll("\\", "/");
+  const bytesOf = (path: string) => (existsSync(path) ? statSync(path).size : 0);
+  const logBytes = () => Object.fromEntries(logs.map((path) => [logName(path), bytesOf(path)]));
   const all = (settings: object) => JSON.parse(JSON.stringify({ ...settings, ...options.settings }));
 
   async function save({ step, tokens, skippedSteps, optimizer, settings }: TrainingState) {
@@ -96,7 +101,7 @@ export function makeCheckpoints(options: CheckpointOptions): Checkpoints {
         skipped_steps: skippedSteps,
         settings: all(settings),
         stateful: Object.fromEntries(Object.entries(stateful).map(([name, part]) => [name, part.state()])),
-        logs: Object.fromEntries(logs.map((path) => [logName(path), existsSync(path) ? statSync(path).size : 0])),
+        logs: logBytes(),
       };
       writeWhole(join(partial, STATE), `${JSON.stringify(state, null, 1)}\n`);
       for (const path of logs) if (existsSync(path)) flushToDisk(path);
@@ -107,26 +112,42 @@ export function makeCheckpoints(options: CheckpointOptions): Checkpoints {
     for (const { path } of checkpointsIn(folder)) if (!kept.has(path)) removeSealed(path);
   }
 
+  /** Checks that the logs have what they had, and returns what cuts off the rest. */
+  function cutLogs(lengths: z.infer<typeof logsSchema>, path: string): () => void {
+    const had = logs.map((log) => ({ log, bytes: lengths[logName(log)] ?? 0 }));
+    for (const { log, bytes } of had)
+      if (bytesOf(log) < bytes)
+        throw new UserError(
+          `${log}: has ${bytesOf(log)} bytes, and had ${bytes} when ${path} was written; bring it back, or begin anew`,
+        );
+    return () => {
+      for (const { log, bytes } of had) if (existsSync(log)) truncateSync(log, bytes);
+    };
+  }
+
+  function begin() {
+    const found = newestCheckpoint(folder);
+    if (found) throw new UserError(`${found}: is of an earlier run; go on from it, or remove it to begin anew`);
+    const path = join(folder, BEGINNING);
+    if (existsSync(path)) cutLogs(readJson(path, logsSchema), path)();
+    else writeWhole(path, `${JSON.stringify(logBytes())}\n`);
+    return undefined;
+  }
+
   async function restore(path: string, parameters: Parameters, settings: object): Promise<TrainingState> {
-    const step = Number(/\d+$/.exec(path)?.[0]);
-    await orOlder(folder, step, async () => checkSealed(path));
-    const state = readState(path);
+    await orOlder(path, async () => checkSealed(path));
+    const state = readJson(join(path, STATE), stateSchema);
     const difference = firstDifference(state.settings, all(settings));
     if (difference)
       throw new UserError(`${path}: was saved with other settings: ${difference}; use those, or begin anew`);
     const names = [Object.keys(state.stateful), Object.keys(stateful)].map((list) => list.sort().join(", "));
     if (names[0] !== names[1])
       throw new UserError(`${path}: holds the state of (${names[0]}), expected (${names[1]}); begin anew`);
-    const cuts = logs.map((log) => ({ log, bytes: state.logs[logName(log)] ?? 0 }));
-    for (const { log, bytes } of cuts) {
-      const size = existsSync(log) ? statSync(log).size : 0;
-      if (size < bytes)
-        throw new UserError(`${log}: has ${size} bytes, and had ${bytes} at ${path}; bring it back, or begin anew`);
-    }
+    const cut = cutLogs(state.logs, path);
     const moments = readMoments(path, parameters);
     readParameters(path, parameters);
     for (const [name, part] of Object.entries(stateful)) part.restore(state.stateful[name]);
-    for (const { log, bytes } of cuts) if (existsSync(log)) truncateSync(log, bytes);
+    cut();
     return {
       step: state.global_step,
       tokens: state.num_input_tokens_seen,
@@ -138,23 +159,24 @@ export function makeCheckpoints(options: CheckpointOptions): Checkpoints {
 
   return {
     everySteps,
-    save: (state) => orOlder(folder, state.step, () => save(state)),
+    save: (state) => orOlder(join(folder, `checkpoint-${state.step}`), () => save(state)),
     async restore(parameters, settings) {
       removeUnfinished(folder);
-      return resume === undefined ? undefined : restore(resume, parameters, settings);
+      return resume === undefined ? begin() : restore(resume, parameters, settings);
     },
   };
 }
 
-/** Runs what may fail for a full disk or a damaged file, and says which older checkpoint is whole. */
-async function orOlder<T>(folder: string, step: number, run: () => Promise<T>): Promise<T> {
+/** Runs what may fail for a full disk or a damaged file, and says which checkpoint before this one is whole. */
+async function orOlder<T>(path: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (error) {
-    const { code, path, message } = error as NodeJS.ErrnoException;
+    const { code, message } = error as NodeJS.ErrnoException;
     if (!(error instanceof UserError) && code === undefined) throw error; // our own fault
-    const older = checkpointsIn(folder).filter((other) => other.step < step && isWhole(other.path));
-    const what = error instanceof UserError ? message : `${path ?? folder}: cannot be written (${code})`;
+    const what = error instanceof UserError ? message : `${path}: cannot be written (${code})`;
+    const step = Number(/\d+$/.exec(path)?.[0]);
+    const older = checkpointsIn(dirname(path)).filter((other) => other.step < step && isWhole(other.path));
     throw new UserError(older.length > 0 ? `${what}; ${older.at(-1)!.path} is whole: go on from it` : what);
   }
 }
@@ -180,8 +202,7 @@ async function writeMoments(path: string, { shapes, read }: TrainingState["optim
   writer.finish();
 }
 
-function readState(folder: string): z.infer<typeof stateSchema> {
-  const path = join(folder, STATE);
+function readJson<S extends z.ZodType>(path: string, schema: S): z.infer<S> {
   const bad = (reason: string) => new UserError(`${path}: is not of a checkpoint of ours: ${reason}`);
   if (!existsSync(path)) throw bad("it is missing (ENOENT)");
   let json: unknown;
@@ -190,7 +211,7 @@ function readState(folder: string): z.infer<typeof stateSchema> {
   } catch {
     throw bad("it is not JSON");
   }
-  const parsed = stateSchema.safeParse(json);
+  const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const { path: key, message } = parsed.error.issues[0];
   throw bad(`${key.join(".") || "it"}: ${message}`);

@@ -2,7 +2,7 @@
  * @file Checkpoints inside a run: whoever stops it, it goes on as if nothing had happened, bit for bit; and nothing that
  * is damaged, foreign or of other settings is ever loaded.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
@@ -16,21 +16,13 @@ import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
 import { makeRandom } from "../../src/util/random.ts";
 import { ENGINES } from "../engines.ts";
+import { contents } from "./contents.ts";
 import { pretrainingBatch, TINY } from "./tiny.ts";
 
 const root = mkdtempSync(join(tmpdir(), "marco-checkpoints-"));
 afterAll(() => rmSync(root, { recursive: true }));
 let folders = 0;
 const newFolder = () => join(root, String(folders++));
-
-/** Every file below a folder, with its bytes. */
-const contents = (folder: string) =>
-  Object.fromEntries(
-    (readdirSync(folder, { recursive: true }) as string[])
-      .filter((name) => statSync(join(folder, name)).isFile())
-      .sort()
-      .map((name) => [`/${name}`, readFileSync(join(folder, name), "latin1")]),
-  );
 
 describe.each(ENGINES)("engine %s", (engine) => {
   beforeEach(async () => {
@@ -88,7 +80,7 @@ describe.each(ENGINES)("engine %s", (engine) => {
     const all = ["4", "6"].flatMap((step) =>
       [...files, "optimizer.safetensors", "trainer_state.json"].map((name) => `/checkpoint-${step}/${name}`),
     );
-    expect(Object.keys(want)).toEqual([...all, "/metrics.jsonl"]);
+    expect(Object.keys(want)).toEqual([...all, "/logs.json", "/metrics.jsonl"]);
     expect(want["/metrics.jsonl"].split("\n")).toHaveLength(7);
     const got = contents(stopped);
     expect(Object.keys(got)).toEqual(Object.keys(want));
