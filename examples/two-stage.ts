@@ -271,7 +271,7 @@ await marco.main(async () => {
     2 * dpo.batchPairs,
     Math.floor(shuffled.length / dpo.batchPairs),
     {
-      lossFunction: marco.dpoLoss(config, dpo.beta, { gradientCheckpointing }),
+      lossFunction: marco.dpoLoss(config, { lossType: "sigmoid", beta: dpo.beta }, { gradientCheckpointing }),
       batchAt: (step) => batchOfPairs(shuffled.slice(step * dpo.batchPairs, (step + 1) * dpo.batchPairs)),
     },
     async (evaluation) => {

@@ -156,19 +156,20 @@ export const logits = (parameters: Parameters, config: Qwen2Config, hidden: tf.T
 /**
  * Log-probability of each label given what precedes it, and which labels count. Labels are unshifted and -100 is
  * ignored, as Hugging Face has them; the one shift happens here: position t predicts label t + 1, the last position
- * nothing. labels [B, T] -> logprobs [B, T] in nats (0 where nothing counts), counted [B, T] in {0, 1}.
+ * nothing. labels [B, T] -> logprobs [B, T] in nats (0 where nothing counts), counted [B, T] in {0, 1}, and what they are
+ * made from: hidden [B·T, C], target [B·T] int32 (0 where nothing counts).
  */
 export function labelLogprobs(
   parameters: Parameters,
   config: Qwen2Config,
   input: DecoderInput,
   labels: tf.Tensor,
-): { logprobs: tf.Tensor; counted: tf.Tensor } {
+): { logprobs: tf.Tensor; counted: tf.Tensor; hidden: tf.Tensor; target: tf.Tensor } {
   const [B, T] = labels.shape as [number, number];
   const { hidden } = decoder(parameters, config, input); // [B·T, C]
   const next = tf.concat([tf.slice(labels, [0, 1], [B, T - 1]), tf.fill([B, 1], -100, "int32")], 1); // [B, T]
   const counted = tf.cast(tf.greaterEqual(next, 0), "float32");
   const target = tf.reshape(tf.maximum(next, tf.scalar(0, "int32")), [-1]); // [B·T]
   const logprobs = tf.reshape(tokenLogprobs(hidden, headWeight(parameters, config), target), [B, T]);
-  return { logprobs: tf.mul(logprobs, counted), counted };
+  return { logprobs: tf.mul(logprobs, counted), counted, hidden, target };
 }

@@ -1,7 +1,7 @@
 /**
  * @file Supervised fine-tuning (paper section 4.1): cross-entropy on the answers only, examples packed side by side
  * without seeing each other ("neat packing"). What counts is decided by the labels (-100 elsewhere), what is seen by
- * the document ids; both are made by `packExamples`.
+ * the document ids; both are made by `packExamples`. Loss and metrics are those of TRL's `SFTTrainer` (docs/trl.md).
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Qwen2Config } from "../model/config.ts";
@@ -9,12 +9,23 @@ import { type ForwardOptions, labelLogprobs } from "../model/qwen2.ts";
 import { causalMask } from "../ops/attention.ts";
 import type { LossFunction } from "./loop.ts";
 import { crossEntropy } from "./losses.ts";
+import { countedStatistics } from "./tokenMetrics.ts";
 
-/** Batch: see `batchOf`. The metric `answer_tokens` is how many tokens the loss averages over. */
+/**
+ * Batch: see `batchOf`. Metrics: `answer_tokens`, how many tokens the loss averages over; TRL's `entropy` (nats) and
+ * `mean_token_accuracy`, means over them. All average over the tokens of the step, however it is cut into
+ * micro-batches; TRL averages these two metrics (not the loss) over micro-batches.
+ */
 export function sftLoss(config: Qwen2Config, forward: ForwardOptions = {}): LossFunction {
   return (parameters, { inputIds, labels, documentIds, positionIds, numItemsInBatch }) => {
     const input = { inputIds, positionIds, mask: causalMask(documentIds), ...forward };
-    const { logprobs, counted } = labelLogprobs(parameters, config, input, labels);
-    return { loss: crossEntropy(logprobs, counted, numItemsInBatch), metrics: { answer_tokens: tf.sum(counted) } };
+    const answers = labelLogprobs(parameters, config, input, labels);
+    const tokens = tf.sum(answers.counted);
+    const perToken = (x: tf.Tensor) => tf.div(tf.sum(x), numItemsInBatch ?? tokens);
+    const { entropy, isTop1 } = countedStatistics(parameters, config, answers);
+    return {
+      loss: crossEntropy(answers.logprobs, answers.counted, numItemsInBatch),
+      metrics: { answer_tokens: tokens, entropy: perToken(entropy), mean_token_accuracy: perToken(isTop1) },
+    };
   };
 }

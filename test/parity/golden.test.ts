@@ -143,11 +143,15 @@ onEveryEngine(() => {
     if (name === "tied")
       test("DPO: loss, rewards and gradients against the reference", async () => {
         const { dpo } = golden;
-        const { gradients, metrics } = await measure(dpoLoss(config, dpo.beta), model.parameters, {
-          ...tensorsOf(batchOf(dpo)),
-          referenceChosen: tf.tensor1d(dpo.reference_chosen_logps),
-          referenceRejected: tf.tensor1d(dpo.reference_rejected_logps),
-        });
+        const { gradients, metrics } = await measure(
+          dpoLoss(config, { lossType: "sigmoid", beta: dpo.beta }),
+          model.parameters,
+          {
+            ...tensorsOf(batchOf(dpo)),
+            referenceChosen: tf.tensor1d(dpo.reference_chosen_logps),
+            referenceRejected: tf.tensor1d(dpo.reference_rejected_logps),
+          },
+        );
         const mean = (xs: number[]) => xs.reduce((a, b) => a + b, 0) / xs.length;
         expect(metrics["logps/chosen"]).toBeCloseTo(mean(dpo.policy_chosen_logps), 4);
         expect(metrics["logps/rejected"]).toBeCloseTo(mean(dpo.policy_rejected_logps), 4);

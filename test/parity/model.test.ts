@@ -167,7 +167,7 @@ onEveryEngine(() => {
     { what: "SFT", lossFunction: sftLoss(SMALL), lossOf: crossEntropy, clip: 0.5 },
     {
       what: "DPO",
-      lossFunction: dpoLoss(SMALL, BETA),
+      lossFunction: dpoLoss(SMALL, { lossType: "sigmoid", beta: BETA }),
       lossOf: dpo(chosen, rejected, BETA),
       more: references,
       clip: 0.2,

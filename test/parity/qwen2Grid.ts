@@ -10,7 +10,6 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Array32, readSafetensors } from "../../src/model/checkpoint.ts";
 import { fromHuggingFace, type Qwen2Config } from "../../src/model/config.ts";
 import { makeGenerator } from "../../src/model/generate.ts";
-import { parameterShapes } from "../../src/model/init.ts";
 import { decoder, logits, type Parameters } from "../../src/model/qwen2.ts";
 import { causalMask } from "../../src/ops/attention.ts";
 import { train } from "../../src/train/loop.ts";
@@ -20,6 +19,7 @@ import { makeRandom } from "../../src/util/random.ts";
 import { largest } from "../ops/finiteDifferences.ts";
 import { cachedLogits } from "./cachedLogits.ts";
 import { measure, tensorsOf } from "./measure.ts";
+import { hashes, noiseParameters } from "./noise.ts";
 import { read } from "./read.ts";
 import type { Batch } from "./referenceModel.ts";
 
@@ -72,33 +72,6 @@ export function liveGrid(python: string, cases: GridCase[]): Grid {
   } finally {
     rmSync(directory, { recursive: true });
   }
-}
-
-/** uint32 numbers of a seed and a stream, the same as make.py's to the bit. */
-function hashes(seed: number, stream: number, count: number): Uint32Array {
-  const start = Number((BigInt(seed) * 0x85ebca77n + BigInt(stream) * 0xc2b2ae3dn) % 2n ** 32n);
-  return Uint32Array.from({ length: count }, (_, i) => {
-    let x = (Math.imul(i, 0x9e3779b1) + start) >>> 0;
-    x = Math.imul(x ^ (x >>> 16), 0x7feb352d) >>> 0;
-    x = Math.imul(x ^ (x >>> 15), 0x846ca68b) >>> 0;
-    return (x ^ (x >>> 16)) >>> 0;
-  });
-}
-
-function makeParameters(config: Qwen2Config, seed: number): Parameters {
-  const entries = Object.entries(parameterShapes(config)).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(
-    entries.map(([name, shape], stream) => {
-      const scale = name.includes("embed_tokens") ? 0.5 : shape.length === 2 ? 1.7 / Math.sqrt(shape[1]) : 0.3;
-      const offset = name.endsWith("norm.weight") ? 1 : 0;
-      const f32 = Math.fround;
-      const values = Float32Array.from(hashes(seed, stream, tf.util.sizeFromShape(shape)), (x) => {
-        const noise = (x >>> 8) / 2 ** 23 - 1;
-        return f32(f32(noise * f32(scale)) + offset);
-      });
-      return [name, tf.tensor(values, shape)];
-    }),
-  );
 }
 
 /** Rows of full length, with a fifth of the labels ignored. */
@@ -159,7 +132,7 @@ export async function compareCase(one: GridCase, { golden, tensors }: Grid): Pro
   const config = fromHuggingFace(one.config);
   const expected = golden[one.name];
   const expectedLogits = tensors[`${one.name}/logits`].data;
-  const parameters = makeParameters(config, one.seed);
+  const parameters = noiseParameters(config, one.seed);
   const rows = fullRows(one, config.vocabSize);
   const V = config.vocabSize;
 

@@ -16,6 +16,7 @@ import { constant, largest, measure, randomIds, snapshot, TINY, tokenLogprobsOf 
 
 const T = 16;
 const BETA = 0.1;
+const DPO = { lossType: "sigmoid", beta: BETA } as const;
 const pairs = [0, 1, 2].map((i) => ({
   language: "en" as const,
   prompt: randomIds(4 + i, `prompt ${i}`),
@@ -64,12 +65,12 @@ describe.each(ENGINES)("engine %s", (engine) => {
   });
 
   test("starts at ln 2 with rewards 0; a tie is not a win", () => {
-    const { loss, metrics } = measure(dpoLoss(TINY, BETA), reference, batch());
+    const { loss, metrics } = measure(dpoLoss(TINY, DPO), reference, batch());
     expect(loss).toBeCloseTo(Math.LN2, 5);
     expect(metrics["rewards/margins"]).toBeCloseTo(0, 5);
     // exactly equal: the reference's numbers are the policy's own
     const rows = pairs.map((pair) => rowsOf({ ...pair, rejected: pair.chosen }, { chosen: -9, rejected: -9 }));
-    const tied = measure(dpoLoss(TINY, BETA), reference, preferenceBatch(rows));
+    const tied = measure(dpoLoss(TINY, DPO), reference, preferenceBatch(rows));
     expect(tied.metrics["rewards/margins"]).toBe(0);
     expect(tied.metrics["rewards/accuracies"]).toBe(0);
   });
@@ -77,8 +78,8 @@ describe.each(ENGINES)("engine %s", (engine) => {
   test("an answer against itself teaches nothing: its two gradients cancel", () => {
     const same = rowsOf({ ...pairs[0], rejected: pairs[0].chosen }, { chosen: -9, rejected: -9 });
     const other = rowsOf(pairs[0], { chosen: -9, rejected: -9 });
-    const { gradients } = measure(dpoLoss(TINY, BETA), reference, preferenceBatch([same]));
-    const scale = largest(measure(dpoLoss(TINY, BETA), reference, preferenceBatch([other])).gradients);
+    const { gradients } = measure(dpoLoss(TINY, DPO), reference, preferenceBatch([same]));
+    const scale = largest(measure(dpoLoss(TINY, DPO), reference, preferenceBatch([other])).gradients);
     expect(scale).toBeGreaterThan(0.01);
     expect(largest(gradients)).toBeLessThan(1e-6 * scale); // rounding: the rows are summed in one matrix product
   });
@@ -87,7 +88,7 @@ describe.each(ENGINES)("engine %s", (engine) => {
     const policy = initParameters(TINY, 2);
     const now = pairs.map((pair) => score(policy, pair));
     const before = pairs.map((pair) => score(reference, pair));
-    const { loss, metrics } = measure(dpoLoss(TINY, BETA), policy, batch());
+    const { loss, metrics } = measure(dpoLoss(TINY, DPO), policy, batch());
     const chosen = now.map((x, i) => BETA * (x.chosen - before[i].chosen));
     const rejected = now.map((x, i) => BETA * (x.rejected - before[i].rejected));
     const margins = chosen.map((x, i) => x - rejected[i]);
@@ -102,8 +103,8 @@ describe.each(ENGINES)("engine %s", (engine) => {
   });
 
   test("a pair's loss does not depend on the pairs beside it or their order", () => {
-    const alone = pairs.map((pair) => measure(dpoLoss(TINY, BETA), reference, batch([pair])));
-    const together = measure(dpoLoss(TINY, BETA), reference, batch([...pairs].reverse()));
+    const alone = pairs.map((pair) => measure(dpoLoss(TINY, DPO), reference, batch([pair])));
+    const together = measure(dpoLoss(TINY, DPO), reference, batch([...pairs].reverse()));
     expect(together.loss).toBeCloseTo(mean(alone.map(({ loss }) => loss)), 5);
   });
 
@@ -113,7 +114,7 @@ describe.each(ENGINES)("engine %s", (engine) => {
     const scores = pairs.map((pair) => score(reference, pair));
     const seen: Record<string, number>[] = [];
     await train(policy, {
-      lossFunction: dpoLoss(TINY, BETA),
+      lossFunction: dpoLoss(TINY, DPO),
       steps: 8,
       tokensPerStep: 2 * pairs.length * T,
       batchAt: () => preferenceBatch(pairs.map((pair, i) => rowsOf(pair, scores[i]))),

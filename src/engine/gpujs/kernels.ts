@@ -8,6 +8,7 @@ import "./kernels/rmsNorm.ts";
 import "./kernels/rope.ts";
 import "./kernels/swiglu.ts";
 import "./kernels/tokenLogprobs.ts";
+import "./kernels/tokenStatistics.ts";
 
 import "./kernels/elementwise.ts";
 import "./kernels/indexing.ts";
