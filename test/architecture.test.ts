@@ -19,8 +19,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   data: ["util", "tokenizer"],
   train: ["util", "losses", "engine", "ops", "model", "tokenizer", "data"], // never eval
   eval: ["util", "engine", "ops", "model", "tokenizer", "data"], // never train
+  testing: ["util", "losses"], // what others install: no engine, no model
   report: ["util"], // it reads files
-  cli: ["util", "losses", "engine", "ops", "model", "tokenizer", "data", "train", "eval", "report"],
+  cli: ["util", "losses", "engine", "ops", "model", "tokenizer", "data", "train", "eval", "report", "testing"],
 };
 
 const MAX_LINES = 350;
