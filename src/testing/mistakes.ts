@@ -100,8 +100,8 @@ interface Candidate {
   loss: (pairs: PairLogps) => number;
 }
 
-/** The right formula, every mistake alone, every other loss, then two mistakes at a time: the simplest first. */
-function candidates(options: PreferenceLossOptions): Candidate[] {
+/** The right formula; every mistake alone; every other loss; two mistakes at a time: the simplest first. */
+function candidates(options: PreferenceLossOptions): Candidate[][] {
   const apply = ({ pairs, options }: Input, { columns, settings }: Change): Input => ({
     pairs: { ...pairs, ...columns?.(pairs) },
     options: { ...options, ...settings?.(options) },
@@ -117,15 +117,16 @@ function candidates(options: PreferenceLossOptions): Candidate[] {
   const changes = CHANGES.filter(({ name }) => options.labelSmoothing || !name.startsWith("label smoothing"));
   const others = PREFERENCE_LOSSES.filter((lossType) => lossType !== options.lossType);
   return [
-    candidate([], plain),
-    ...changes.map((change) => candidate([change], plain)),
-    ...readings.map((reading) => candidate([], reading)),
-    ...others.map((lossType) => ({
+    [candidate([], plain)],
+    [...changes.map((change) => candidate([change], plain)), ...readings.map((reading) => candidate([], reading))],
+    others.map((lossType) => ({
       name: `the loss is ${lossType}, not ${options.lossType}`,
       loss: (pairs: PairLogps) => mean(preferenceLoss(pairs, { lossType, beta: options.beta }).losses),
     })),
-    ...changes.flatMap((one, i) => changes.slice(i + 1).map((other) => candidate([one, other], plain))),
-    ...changes.flatMap((change) => readings.map((reading) => candidate([change], reading))),
+    [
+      ...changes.flatMap((one, i) => changes.slice(i + 1).map((other) => candidate([one, other], plain))),
+      ...changes.flatMap((change) => readings.map((reading) => candidate([change], reading))),
+    ],
   ];
 }
 
@@ -145,11 +146,11 @@ export function nameMistakes(
       return false; // the variant refuses these settings
     }
   };
-  const found = candidates(options).filter(explains);
-  const parts = (name: string) => (name ? name.split(", and ").length : 0);
-  if (found.length === 0 || parts(found[0].name) === 0) return [];
-  return found
-    .filter(({ name }) => parts(name) === parts(found[0].name))
-    .slice(0, 3)
-    .map(({ name }) => name);
+  const [right, ...wrong] = candidates(options);
+  if (right.some(explains)) return [];
+  for (const tier of wrong) {
+    const found = tier.filter(explains);
+    if (found.length > 0) return found.slice(0, 3).map(({ name }) => name);
+  }
+  return [];
 }

@@ -39,8 +39,8 @@ export interface AskPreference {
   mean(pairs: readonly Pair[]): Promise<number>;
   /** What the loss says its gradient is, of one pair; undefined where it says none. */
   gradient(pair: Pair): Promise<Record<"policyChosen" | "policyRejected", number> | undefined>;
-  /** Our float64 loss of one pair. */
-  reference(pair: Pair, options?: Partial<PreferenceLossOptions>): number;
+  /** Our float64 loss: its mean over a batch. */
+  reference(pairs: readonly Pair[]): number;
 }
 
 const KEYS = [
@@ -90,7 +90,7 @@ export function askPreference(
       const { gradients } = await call([pair]);
       return gradients && { policyChosen: gradients.policyChosen[0], policyRejected: gradients.policyRejected[0] };
     },
-    reference: (pair, changed) => preferenceLoss(columns([pair]), { ...options, ...changed }).losses[0],
+    reference: (pairs) => meanOf(preferenceLoss(columns(pairs), options).losses),
   };
 }
 

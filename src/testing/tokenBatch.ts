@@ -44,19 +44,22 @@ export const V = 3;
 const id = fc.nat(V - 1);
 const logit = fc.integer({ min: -4, max: 4 });
 
+const [PROMPT, ANSWER, PADDING] = [3, 4, 3];
+const T = PROMPT + ANSWER + PADDING;
+
 /** Rows of at least one prompt token and one answer token, so that something is predicted. */
 export const rows = (): fc.Arbitrary<Row> =>
   fc
     .record({
-      prompt: fc.array(id, { minLength: 1, maxLength: 3 }),
-      answer: fc.array(id, { minLength: 1, maxLength: 4 }),
-      padding: fc.nat(3),
+      prompt: fc.array(id, { minLength: 1, maxLength: PROMPT }),
+      answer: fc.array(id, { minLength: 1, maxLength: ANSWER }),
+      padding: fc.nat(PADDING),
+      logits: fc.array(fc.tuple(logit, logit, logit), { minLength: T, maxLength: T }), // V of them each
     })
-    .chain((parts) => {
-      const T = parts.prompt.length + parts.answer.length + parts.padding;
-      const position = fc.array(logit, { minLength: V, maxLength: V });
-      return fc.array(position, { minLength: T, maxLength: T }).map((logits) => ({ ...parts, logits }));
-    });
+    .map(({ prompt, answer, padding, logits }) => ({
+      ...{ prompt, answer, padding },
+      logits: logits.slice(0, prompt.length + answer.length + padding),
+    }));
 
 /** Rows side by side, padded on the right to the longest. */
 export function batchOf(rows: readonly Row[], { padId = 0, padding = 0 } = {}): TokenBatch {
