@@ -78,4 +78,5 @@ export * from "./util/assert.ts";
 export * from "./util/random.ts";
 export * from "./util/results.ts";
 export * from "./util/runDir.ts";
+export * from "./util/tensorboard.ts";
 export * from "./util/wilson.ts";

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/engine.ts";
 import { microBatches } from "../../src/train/batch.ts";
-import { train } from "../../src/train/loop.ts";
+import { type StepMetrics, train } from "../../src/train/loop.ts";
 import { type Example, REGRESSION, regressionBatch, regressionParameters } from "./regression.ts";
 import { snapshot } from "./tiny.ts";
 
@@ -37,7 +37,7 @@ test("the last, partial step of an epoch is made, and its loss is the mean over 
         const parameters = regressionParameters();
         let loss = Number.NaN;
         const batchAt = (step: number) => microBatches(rows(step), size, regressionBatch, ({ weight }) => weight);
-        const onStep = (_: number, __: number, metrics: { loss: number }) => {
+        const onStep = (_: number, __: number, metrics: StepMetrics) => {
           loss = metrics.loss;
         };
         const done = await train(parameters, { ...REGRESSION, steps, batchAt, onStep });
