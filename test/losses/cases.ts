@@ -84,3 +84,7 @@ export function slopesOf(one: Pair, options: PreferenceLossOptions): [number, nu
   const { policyChosen, policyRejected } = preferenceLoss(toPairs([one]), options).gradients;
   return [policyChosen[0], policyRejected[0]];
 }
+
+/** Whether some case breaks the property: for those that a loss must fail. */
+export const isBroken = <Ts>(property: fc.IProperty<Ts>): boolean =>
+  fc.check(property, { seed: 1, numRuns: 500, endOnFailure: true }).failed;

@@ -10,7 +10,7 @@ import {
   type Predictions,
 } from "../../src/losses/crossEntropy.ts";
 import { finiteDifferences } from "../ops/finiteDifferences.ts";
-import { between } from "./cases.ts";
+import { between, isBroken } from "./cases.ts";
 
 const V = 5;
 const row = fc.record({
@@ -65,7 +65,7 @@ describe("cross-entropy", () => {
       const [there, here] = [moved, rows].map((given) => crossEntropyLoss(toPredictions(given), { zLoss: 1e-2 }));
       expect(there.loss).toBeCloseTo(here.loss, 10);
     });
-    expect(fc.check(invariant, { seed: 1 }).failed).toBe(true);
+    expect(isBroken(invariant)).toBe(true);
   });
 
   test("each row of the gradient sums to 0", () =>
@@ -203,7 +203,7 @@ describe("a step of several micro-batches", () => {
     ["dividing by the number of micro-batches twice", (losses: number[]) => sum(losses) / losses.length ** 2],
     ["never dividing by it", (losses: number[]) => sum(losses)],
   ])("%s is not, and the property says so", (_, average) => {
-    expect(fc.check(averaged(average), { seed: 1 }).failed).toBe(true);
+    expect(isBroken(averaged(average))).toBe(true);
   });
 
   test("does not see the order of its rows", () =>

@@ -5,7 +5,19 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type PreferenceLossOptions, preferenceLoss } from "../../src/losses/preference.ts";
-import { beta, between, lossesOf, lossOf, type Pair, pair, ratios, slopesOf, sumOf, toPairs } from "./cases.ts";
+import {
+  beta,
+  between,
+  isBroken,
+  lossesOf,
+  lossOf,
+  type Pair,
+  pair,
+  ratios,
+  slopesOf,
+  sumOf,
+  toPairs,
+} from "./cases.ts";
 
 const ratio = between(-40, 40);
 const close = (x: number, y: number, tolerance = 1e-11) =>
@@ -55,7 +67,7 @@ describe("IPO", () => {
   test("by tokens (ipo) does not see every token said k times", () => fc.assert(duplicated(ipo)));
   test("sigmoid_norm does not either", () => fc.assert(duplicated(of({ lossType: "sigmoid_norm" }))));
   test.each(["ipo_sum", "sigmoid"] as const)("%s, of sums, does, and the property says so", (lossType) => {
-    expect(fc.check(duplicated(of({ lossType })), { seed: 1 }).failed).toBe(true);
+    expect(isBroken(duplicated(of({ lossType })))).toBe(true);
   });
 });
 
@@ -83,7 +95,7 @@ describe("losses of each answer by itself", () => {
     fc.assert(separable(lossType)),
   );
   test.each(["sigmoid", "apo_down", "hinge"] as const)("%s does not, and the property says so", (lossType) => {
-    expect(fc.check(separable(lossType), { seed: 1 }).failed).toBe(true);
+    expect(isBroken(separable(lossType))).toBe(true);
   });
 
   test("bco_pair is DPO's loss of each answer against a ratio of 0", () =>
@@ -206,7 +218,7 @@ describe("optimal transport (aot)", () => {
   test.each(["aot", "aot_unpaired", "sft"] as const)(
     "%s depends on how a step is divided into micro-batches, and the property says so",
     (lossType) => {
-      expect(fc.check(additive(of({ lossType })), { seed: 1 }).failed).toBe(true);
+      expect(isBroken(additive(of({ lossType })))).toBe(true);
     },
   );
   test.each(["sigmoid", "ipo", "hinge", "nca_pair", "simpo", "orpo", "discopop"] as const)(
