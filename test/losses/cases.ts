@@ -1,6 +1,13 @@
 /** @file What the tests of the preference losses share: one case for each formula, and random pairs. */
 import fc from "fast-check";
-import { type PairLogps, PREFERENCE_LOSSES, type PreferenceLossOptions } from "../../src/losses/preference.ts";
+import {
+  type PairLogps,
+  PREFERENCE_LOSSES,
+  type PreferenceLossOptions,
+  preferenceLoss,
+} from "../../src/losses/preference.ts";
+
+fc.configureGlobal({ numRuns: 40 }); // a formula that is wrong is wrong nearly everywhere
 
 /** Every loss with the options that change its formula; β is filled in by the test. */
 export const CASES: Omit<PreferenceLossOptions, "beta">[] = [
@@ -37,7 +44,7 @@ export const toPairs = (pairs: readonly Pair[]): PairLogps => ({
   rejectedTokens: pairs.map((pair) => pair.rejectedTokens),
 });
 
-const between = (min: number, max: number) => fc.double({ min, max, noNaN: true, noDefaultInfinity: true });
+export const between = (min: number, max: number) => fc.double({ min, max, noNaN: true, noDefaultInfinity: true });
 
 /** An answer of 1 to 20 tokens, on average 0.02 to 4 nats each, with a log ratio to the reference of at most ±6. */
 const answer = fc.record({ tokens: fc.integer({ min: 1, max: 20 }), mean: between(-4, -0.02), ratio: between(-6, 6) });
@@ -52,3 +59,32 @@ export const pair: fc.Arbitrary<Pair> = fc.tuple(answer, answer).map(([chosen, r
 }));
 
 export const beta = between(0.05, 1);
+
+/** A pair with these log ratios to the reference, and lengths. */
+export const ratios = (a: number, b: number, chosenTokens = 1, rejectedTokens = 1): Pair => ({
+  policyChosen: a,
+  policyRejected: b,
+  referenceChosen: 0,
+  referenceRejected: 0,
+  chosenTokens,
+  rejectedTokens,
+});
+
+/** The same pair with amounts added to some of its numbers. */
+export const shifted = (one: Pair, by: Partial<Pair>): Pair =>
+  Object.fromEntries(Object.entries(one).map(([key, value]) => [key, value + (by[key as keyof Pair] ?? 0)])) as Pair;
+
+export const lossesOf = (pairs: readonly Pair[], options: PreferenceLossOptions): number[] =>
+  preferenceLoss(toPairs(pairs), options).losses;
+export const lossOf = (one: Pair, options: PreferenceLossOptions): number => lossesOf([one], options)[0];
+export const sumOf = (pairs: readonly Pair[], options: PreferenceLossOptions): number =>
+  lossesOf(pairs, options).reduce((sum, x) => sum + x, 0);
+/** d loss / d log π(chosen) and d loss / d log π(rejected). */
+export function slopesOf(one: Pair, options: PreferenceLossOptions): [number, number] {
+  const { policyChosen, policyRejected } = preferenceLoss(toPairs([one]), options).gradients;
+  return [policyChosen[0], policyRejected[0]];
+}
+
+/** Whether some case breaks the property: for those that a loss must fail. */
+export const isBroken = <Ts>(property: fc.IProperty<Ts>): boolean =>
+  fc.check(property, { seed: 1, numRuns: 500, endOnFailure: true }).failed;

@@ -6,10 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type PreferenceLossOptions, preferenceLoss } from "../../src/losses/preference.ts";
 import { finiteDifferences } from "../ops/finiteDifferences.ts";
-import { beta, CASES, nameOf, type Pair, pair, toPairs } from "./cases.ts";
-
-const lossOf = (pairs: readonly Pair[], options: PreferenceLossOptions) =>
-  preferenceLoss(toPairs(pairs), options).losses;
+import { beta, CASES, lossesOf, nameOf, type Pair, pair, toPairs } from "./cases.ts";
 
 /** Training-anchors' table: β = 0.1, policy = reference. */
 const AT_START: [Omit<PreferenceLossOptions, "beta">, number][] = [
@@ -42,7 +39,7 @@ describe("before the first step, with policy and reference the same and β = 0.1
       }));
       fc.assert(
         fc.property(fc.array(still, { minLength: 1, maxLength: 4 }), (pairs) => {
-          expect(lossOf(pairs, { ...options, beta: 0.1 })).toBeAllClose(
+          expect(lossesOf(pairs, { ...options, beta: 0.1 })).toBeAllClose(
             pairs.map(() => value),
             { atol: 5e-7 },
           );
@@ -63,8 +60,8 @@ function isSmooth(pairs: readonly Pair[], options: PreferenceLossOptions): boole
       apart(pairs.map((p) => p[`policy${side}`] - p[`reference${side}`])),
     );
   if (options.lossType === "hinge") {
-    const losses = lossOf(pairs, options);
-    const further = lossOf(
+    const losses = lossesOf(pairs, options);
+    const further = lossesOf(
       pairs.map((p) => ({ ...p, policyRejected: p.policyRejected - 1e-3 })),
       options,
     );
@@ -73,7 +70,7 @@ function isSmooth(pairs: readonly Pair[], options: PreferenceLossOptions): boole
   return true;
 }
 const isFlat = (one: Pair, options: PreferenceLossOptions) =>
-  lossOf([{ ...one, policyChosen: one.policyChosen - 1e-3 }], options)[0] === 0;
+  lossesOf([{ ...one, policyChosen: one.policyChosen - 1e-3 }], options)[0] === 0;
 
 describe("the gradient is that of finite differences", () => {
   test.each(CASES.map((options) => [nameOf(options), options] as const))("of %s", (_, options) => {

@@ -2,8 +2,7 @@
  * @file Checkpoints inside a run: whoever stops it, it goes on as if nothing had happened, bit for bit; and nothing that
  * is damaged, foreign or of other settings is ever loaded.
  */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
@@ -16,10 +15,11 @@ import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
 import { makeRandom } from "../../src/util/random.ts";
 import { ENGINES } from "../engines.ts";
-import { contents } from "./contents.ts";
+import { contents, quickFolder } from "./contents.ts";
 import { pretrainingBatch, TINY } from "./tiny.ts";
 
-const root = mkdtempSync(join(tmpdir(), "marco-checkpoints-"));
+const config = { ...TINY, numHiddenLayers: 1 };
+const root = quickFolder("marco-checkpoints-");
 afterAll(() => rmSync(root, { recursive: true }));
 let folders = 0;
 const newFolder = () => join(root, String(folders++));
@@ -32,7 +32,7 @@ describe.each(ENGINES)("engine %s", (engine) => {
   /** Trains to `steps` in a run folder; batches are drawn from a random stream, and that of step 2 is not finite. */
   async function run(folder: string, steps: number, { stopAfter }: { stopAfter?: number } = {}) {
     mkdirSync(folder, { recursive: true });
-    const parameters = initParameters(TINY, 1);
+    const parameters = initParameters(config, 1);
     const random = makeRandom(5, "batches");
     const log = join(folder, "metrics.jsonl");
     const controller = new AbortController();
@@ -42,13 +42,13 @@ describe.each(ENGINES)("engine %s", (engine) => {
       keep: 2,
       resume: newestCheckpoint(folder),
       settings: { seed: 1 },
-      saveModel: (path) => saveModel(path, parameters, TINY, 0),
+      saveModel: (path) => saveModel(path, parameters, config, 0),
       stateful: { random },
       logs: [log],
     });
     const options: TrainOptions = {
       lossFunction: (weights, { scale, ...batch }) => ({
-        loss: tf.mul(pretrainLoss(TINY)(weights, batch).loss, scale) as tf.Scalar,
+        loss: tf.mul(pretrainLoss(config)(weights, batch).loss, scale) as tf.Scalar,
       }),
       steps,
       tokensPerStep: 8,
