@@ -1,5 +1,6 @@
 /**
- * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`, `data`.
+ * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`, `data`,
+ * `check-losses`.
  */
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
@@ -8,6 +9,7 @@ import { ENGINES, startEngine } from "../engine/engine.ts";
 import { writeReport } from "../report/html.ts";
 import { UserError } from "../util/assert.ts";
 import { addChatCommand } from "./chat.ts";
+import { addCheckLossesCommand } from "./checkLosses.ts";
 import { addDataCommand } from "./data.ts";
 import { addGenerateCommand } from "./generate.ts";
 import { addModelCommand } from "./model.ts";
@@ -48,6 +50,7 @@ await main(async () => {
     });
   addDataCommand(program);
   addModelCommand(program);
+  addCheckLossesCommand(program);
   await parseAsync(program, process.argv);
 });
 

@@ -1,5 +1,6 @@
 /**
- * @file Command-line options and exit codes: 2 for what the user can mend, 1 for our own faults, 130 for Ctrl-C.
+ * @file Command-line options and exit codes: 2 for what the user can mend, 1 for our own faults (and, as diff has it, for
+ * differences that `marco check-losses` found), 130 for Ctrl-C.
  */
 import { type Command, CommanderError } from "commander";
 import { UserError } from "../util/assert.ts";

@@ -7,7 +7,7 @@ import { planStep, type StepCheck } from "./step.ts";
 import { planTokens, type TokensCheck } from "./tokens.ts";
 
 /**
- * How close numbers must be: this times max(1, |expected|). float32 rounds by 6e-8, and the claims' numbers, up to 320
+ * How close numbers must be: this times max(1, |expected|). float32 rounds by 6e-8, and the claims' numbers, up to 80
  * nats, go through few roundings; a mistake moves most of them by more than a thousandth. CHOSEN. Take 1e-9 for a loss
  * in float64, 1e-2 for one in bfloat16.
  */
@@ -93,7 +93,7 @@ export function reportText({ claims, skipped, seed, numRuns }: LossReport): stri
   const held = claims.filter(({ holds }) => holds).length;
   return [
     ...claims.map(({ name, holds, explanation }) =>
-      holds ? `holds   ${name}` : `BROKEN  ${name}\n${explanation?.replace(/^/gm, "        ")}`,
+      holds ? `holds   ${name}` : `BROKEN  ${explanation?.replaceAll("\n", "\n        ")}`,
     ),
     ...skipped.map(({ name, why }) => `not asked  ${name}: ${why}`),
     `${held} of ${claims.length} claims hold (${numRuns} cases each, seed ${seed})`,

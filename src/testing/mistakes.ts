@@ -72,6 +72,9 @@ const CHANGES: readonly Change[] = [
   { name: "label smoothing left out", settings: () => ({ labelSmoothing: 0 }) },
 ];
 
+/** What people set β to; another one than was said is a common mistake, of the run or of whoever checks it. */
+export const USUAL_BETAS = [0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 2];
+
 interface Reading {
   name: string;
   /** What is given for a batch, of its losses. */
@@ -100,7 +103,9 @@ interface Candidate {
   loss: (pairs: PairLogps) => number;
 }
 
-/** The right formula; every mistake alone; every other loss; two mistakes at a time: the simplest first. */
+export const betaIs = (beta: number, said: number) => `β is ${beta}, not ${said}`;
+
+/** The right formula; every mistake alone; another β; every other loss; two mistakes at a time: the simplest first. */
 function candidates(options: PreferenceLossOptions): Candidate[][] {
   const apply = ({ pairs, options }: Input, { columns, settings }: Change): Input => ({
     pairs: { ...pairs, ...columns?.(pairs) },
@@ -119,6 +124,7 @@ function candidates(options: PreferenceLossOptions): Candidate[][] {
   return [
     [candidate([], plain)],
     [...changes.map((change) => candidate([change], plain)), ...readings.map((reading) => candidate([], reading))],
+    USUAL_BETAS.map((beta) => candidate([{ name: betaIs(beta, options.beta), settings: () => ({ beta }) }], plain)),
     others.map((lossType) => ({
       name: `the loss is ${lossType}, not ${options.lossType}`,
       loss: (pairs: PairLogps) => mean(preferenceLoss(pairs, { lossType, beta: options.beta }).losses),

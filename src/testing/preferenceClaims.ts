@@ -37,8 +37,7 @@ const SHIFTS = {
 type Shift = keyof typeof SHIFTS;
 
 const anyPair = (ask: AskPreference) => pairs(ask.options);
-const eighths = (max: number) => fc.integer({ min: -8 * max, max: 8 * max }).map((n) => n / 8);
-const deltas = (max = 40) => fc.oneof({ withCrossShrink: true }, fc.integer({ min: -8, max: 8 }), eighths(max));
+const deltas = () => fc.integer({ min: -40, max: 40 });
 const batches = (ask: AskPreference) => fc.array(pairs(ask.options), { minLength: 2, maxLength: 4 });
 
 export const CLAIMS = [

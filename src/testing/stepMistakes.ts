@@ -47,7 +47,7 @@ function outcome(parts: readonly number[][], singles: ReadonlyMap<number, Single
   const flat = withTargets.flat();
   return {
     loss: sum(flat.map(({ loss }, i) => factors[i] * loss)),
-    gradient: flat[0].gradient.map((_, j) => sum(flat.map(({ gradient }, i) => factors[i] * gradient[j]))),
+    gradient: (flat[0]?.gradient ?? []).map((_, j) => sum(flat.map(({ gradient }, i) => factors[i] * gradient[j]))),
   };
 }
 

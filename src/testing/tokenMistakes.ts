@@ -81,7 +81,7 @@ const TARGETS: readonly Targets[] = [
 interface Reduction {
   name: string;
   /** Of the -log p of every row's targets. */
-  of: (nats: readonly number[][], batch: TokenBatch) => number;
+  of: (nats: readonly number[][], batch: Pick<TokenBatch, "labels"> & Partial<TokenBatch>) => number;
 }
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
@@ -107,12 +107,21 @@ const OTHER_REDUCTIONS: readonly Reduction[] = [
   },
   {
     name: "divided by the real tokens, prompt and all",
-    of: (nats, { attentionMask }) => sum(nats.flat()) / sum(attentionMask.flat()),
+    of: (nats, { attentionMask }) => (attentionMask ? sum(nats.flat()) / sum(attentionMask.flat()) : Number.NaN),
   },
   { name: "divided by the rows", of: (nats) => sum(nats.flat()) / nats.length },
   { name: "the sign of the loss turned round", of: (nats) => -mean(nats.flat()) },
   { name: "logarithms to the base 2, not e", of: (nats) => mean(nats.flat()) / Math.LN2 },
 ];
+
+/** The right average under "", then the wrong ones. */
+export function reductionsOf(reduction: keyof typeof REDUCTIONS): Reduction[] {
+  const other =
+    reduction === "mean"
+      ? { name: "summed over the tokens, not averaged", of: REDUCTIONS.sum }
+      : { name: "averaged over the tokens, not summed", of: REDUCTIONS.mean };
+  return [{ name: "", of: REDUCTIONS[reduction] }, other, ...OTHER_REDUCTIONS];
+}
 
 /** -log softmax(z)[token], nats. */
 function surprise(z: readonly number[], token: number): number {
@@ -141,15 +150,7 @@ export function nameTokenMistakes(
   reduction: keyof typeof REDUCTIONS,
   fits: (got: number, expected: number) => boolean,
 ): string[] {
-  const other = reduction === "mean" ? "sum" : "mean";
-  const reductions: Reduction[] = [
-    { name: "", of: REDUCTIONS[reduction] },
-    {
-      name: other === "sum" ? "summed over the tokens, not averaged" : "averaged over the tokens, not summed",
-      of: REDUCTIONS[other],
-    },
-    ...OTHER_REDUCTIONS,
-  ];
+  const reductions = reductionsOf(reduction);
   const found = TARGETS.flatMap((targets) =>
     reductions.map((reduction) => ({
       targets,
