@@ -8,6 +8,7 @@
  * corpus → tokenizer → base model → Stage I → Stage II → SFT → DPO, each model evaluated; then a report to look at.
  * Scaled-down values are in src/train/presets.ts, and PAPER.md says what differs from the paper and why.
  */
+import { join, resolve } from "node:path";
 import { performance } from "node:perf_hooks";
 import * as tf from "@tensorflow/tfjs-core";
 import { Command, Option } from "commander";
@@ -55,7 +56,11 @@ await marco.main(async () => {
         .choices([...marco.NON_FINITE])
         .default("skip"),
     )
-    .option("--resume", "keep the finished stages of an interrupted run in --out");
+    .option("--save-steps <n>", "steps from one checkpoint to the next", marco.wholeNumber("--save-steps", 1), 200)
+    .option(
+      "--resume [checkpoint]",
+      "go on with an interrupted run in --out, from its newest checkpoint or a named one",
+    );
   const options = marco.parse<{
     preset: marco.PresetName;
     seed: number;
@@ -65,7 +70,8 @@ await marco.main(async () => {
     microBatch?: number;
     gradientCheckpointing?: boolean;
     onNonFinite: marco.NonFinite;
-    resume?: boolean;
+    saveSteps: number;
+    resume?: boolean | string;
   }>(command, process.argv);
   const preset: marco.Preset = marco.PRESETS[options.preset];
   const { seed, microBatch, gradientCheckpointing, onNonFinite } = options;
@@ -81,10 +87,13 @@ await marco.main(async () => {
   const settings = { preset: options.preset, seed, engine: engine.name, microBatch, ...preset };
   const manifest = marco.describeRun(settings, marco.loadManifest(options.corpus));
   const finished = options.resume ? marco.finishedStages(out, manifest.fingerprint) : [];
+  let named = typeof options.resume === "string" ? options.resume : undefined;
+  const open = join(out, "checkpoints", Object.keys(TITLES)[finished.length] ?? "");
+  if (named && resolve(named, "..") !== resolve(open))
+    throw new marco.UserError(`--resume ${named}: the run goes on in ${open}; name a checkpoint there, or none`);
   const run = marco.openRun(out); // nothing is written before this line
   if (!options.resume) run.clear();
   run.writeJson("manifest.json", manifest);
-  run.keepMetrics(finished);
   console.error(`engine ${engine.name}: ${engine.reason} · writing to ${run.path}`);
 
   // ── Tokenizer and the 32 streams of the seven sources (paper section 3.1, Table 2) ───────────────────────────────
@@ -161,12 +170,21 @@ await marco.main(async () => {
       tf.dispose(parameters);
       parameters = marco.loadModel(folder).parameters;
       evaluations.push(run.readJson<StageEvaluation>(evaluationFile)!);
+      marco.removeCheckpoints(folder); // of a run that was killed right here
       console.error(`${TITLES[name]}: finished before`);
       return;
     }
     progress = marco.startProgress(TITLES[name]);
+    const save = async (path: string) => {
+      await marco.saveModel(path, parameters, config, name === "sft" || name === "dpo" ? imEnd : endOfText);
+      marco.saveTokenizer(path, ranks, { defaultSystem: null, maxLength: T }); // its chats bring no system message
+    };
+    const resume = named ?? marco.newestCheckpoint(folder);
+    named = undefined;
+    if (resume) console.error(`${TITLES[name]}: goes on from ${resume}`);
     const tokensPerStep = rowsPerStep * T;
     const begun = performance.now();
+    let first: number | undefined; // step of this process
     const done = await marco.train(parameters, {
       ...method,
       steps,
@@ -175,20 +193,30 @@ await marco.main(async () => {
       optimizer: marco.OPTIMIZER,
       signal: interrupt.signal,
       onNonFinite,
+      checkpoints: marco.makeCheckpoints({
+        folder,
+        everySteps: options.saveSteps,
+        keep: 2,
+        resume,
+        settings: { stage: name, fingerprint: manifest.fingerprint },
+        saveModel: save,
+        logs: [run.at("metrics.jsonl")],
+      }),
       onStep: (step, seen, metrics, skipped) => {
         run.appendMetrics({ stage: name, step, tokens: seen, ...metrics, ...(skipped && { skipped }) });
         if (skipped) progress.note(`skipped ${skipped}`);
-        tokensPerSecond[name] = Math.round((seen / (performance.now() - begun)) * 1000);
+        first ??= step;
+        const trained = (step + 1 - first) * tokensPerStep;
+        tokensPerSecond[name] = Math.round((trained / (performance.now() - begun)) * 1000);
         progress.update(step + 1, steps, `loss ${metrics.loss.toFixed(3)} · ${tokensPerSecond[name]} tokens/s`);
       },
     });
-    await marco.saveModel(folder, parameters, config, name === "sft" || name === "dpo" ? imEnd : endOfText);
-    marco.saveTokenizer(folder, ranks, { defaultSystem: null, maxLength: T }); // its chats bring no system message
     if (interrupt.signal.aborted) {
       progress.end(`stopped after step ${done} of ${steps}`);
-      console.error(`saved ${folder}; add --resume to the same command to go on from the last finished stage`);
+      console.error("add --resume to the same command to go on from there");
       process.exit(130);
     }
+    await save(folder);
     seconds[name] = progress.end(
       `${done} steps, ${done * tokensPerStep} tokens, ${tokensPerSecond[name] ?? 0} tokens/s`,
     );
@@ -200,6 +228,7 @@ await marco.main(async () => {
     await measure?.(evaluation);
     evaluations.push(evaluation);
     run.writeJson(evaluationFile, evaluation);
+    marco.removeCheckpoints(folder);
     seconds[`${name} evaluation`] = progress.end();
   }
 

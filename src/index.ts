@@ -72,6 +72,7 @@ export {
   type CheckpointOptions,
   makeCheckpoints,
   newestCheckpoint,
+  removeCheckpoints,
   type Stateful,
 } from "./train/checkpoints.ts";
 export * from "./train/dpo.ts";

@@ -3,7 +3,7 @@
  * for bit, wherever it was stopped or killed. Each holds the model, the optimiser's moments by name
  * (`optimizer.safetensors`), `trainer_state.json`, and the SHA-256 of every file; it is there whole or not at all.
  */
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
@@ -75,6 +75,13 @@ function checkpointsIn(folder: string): { step: number; path: string }[] {
 
 /** Path of the checkpoint with the most steps; undefined where there is none. */
 export const newestCheckpoint = (folder: string): string | undefined => checkpointsIn(folder).at(-1)?.path;
+
+/** Removes what {@link makeCheckpoints} left in a folder: the run is finished, and its model is kept elsewhere. */
+export function removeCheckpoints(folder: string) {
+  removeUnfinished(folder);
+  for (const { path } of checkpointsIn(folder)) removeSealed(path);
+  rmSync(join(folder, BEGINNING), { force: true });
+}
 
 /**
  * What `train` writes and goes on from.

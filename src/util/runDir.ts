@@ -37,8 +37,6 @@ export interface RunDirectory {
   appendMetrics(line: MetricsLine): void;
   /** Removes what an earlier run left here; other files stay. */
   clear(): void;
-  /** Keeps only the metrics of the named stages: what a resumed run starts from. */
-  keepMetrics(stages: readonly string[]): void;
 }
 
 /** Opens a run folder for writing. @throws UserError when it cannot be made or written to, or is somebody else's. */
@@ -64,11 +62,6 @@ export function openRun(path: string): RunDirectory {
     appendMetrics: (line) => appendFileSync(metrics, `${JSON.stringify(line)}\n`),
     clear: () => {
       for (const name of RUN_FILES) rmSync(at(name), { recursive: true, force: true });
-    },
-    keepMetrics: (stages) => {
-      const lines = existsSync(metrics) ? readFileSync(metrics, "utf8").split("\n") : [];
-      const kept = lines.filter((line) => line !== "" && stages.includes(JSON.parse(line).stage));
-      writeWhole(metrics, kept.map((line) => `${line}\n`).join(""));
     },
   };
 }

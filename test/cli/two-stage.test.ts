@@ -1,27 +1,31 @@
 /**
  * @file The replication's command line: a mistake costs one line, exit code 2, and nothing is written.
  */
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeRun } from "../../src/cli/manifest.ts";
+import { loadManifest } from "../../src/data/corpus.ts";
 import { ENGINES } from "../../src/engine/engine.ts";
 import { PRESETS } from "../../src/train/presets.ts";
+import { bundle } from "../bundle.ts";
+import { contents } from "../train/contents.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-cli-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 const out = join(folder, "out");
 
-const twoStage = (...args: string[]) =>
-  spawnSync(
-    process.execPath,
-    ["--import", "tsx", "examples/two-stage.ts", "--preset", "smoke", "--out", out, ...args],
-    {
-      encoding: "utf8",
-      timeout: 30_000, // a run that should have been refused is not waited for
-    },
-  );
+let program: string;
+beforeAll(async () => {
+  program = await bundle("examples/two-stage.ts");
+});
+
+const start = (node: string[], args: string[], timeout: number) =>
+  spawnSync(process.execPath, [...node, "--preset", "smoke", ...args], { encoding: "utf8", timeout });
+/** A run that should have been refused is not waited for. */
+const twoStage = (...args: string[]) => start([program], ["--out", out, ...args], 30_000);
 
 /** The one line of a refusal: nothing else is said, and no folder is made. */
 function refused(...args: string[]): string {
@@ -65,6 +69,48 @@ test("--resume where there is no run", () => {
   expect(refused("--resume")).toBe(`--resume: ${out} holds no run; leave --resume out to start anew`);
 });
 
+test("--resume with a checkpoint of another stage", () => {
+  const [run, named] = [join(folder, "run"), join(folder, "run/checkpoints/stage2/checkpoint-10")];
+  mkdirSync(run);
+  const settings = { preset: "smoke", seed: 1, engine: "cpu", microBatch: undefined, ...PRESETS.smoke };
+  writeFileSync(join(run, "manifest.json"), JSON.stringify(describeRun(settings, loadManifest())));
+  const line = refused("--resume", named, "--out", run, "--engine", "cpu");
+  expect(line).toBe(
+    `--resume ${named}: the run goes on in ${join(run, "checkpoints/base")}; name a checkpoint there, or none`,
+  );
+  expect(readdirSync(run)).toEqual(["manifest.json"]);
+});
+
+test.skipIf(!process.env.MARCO_KILLS)(
+  "a run that is killed at random and resumed ends with the results, metrics and models of one that was not",
+  async () => {
+    const run = (out: string, kill?: { signal: NodeJS.Signals; afterMs: number }) =>
+      new Promise<number | null>((resolve) => {
+        const args = ["--preset", "smoke", "--out", out, "--save-steps", "5", ...(existsSync(out) ? ["--resume"] : [])];
+        const child = spawn(process.execPath, [program, ...args], { stdio: "ignore" });
+        if (kill) setTimeout(() => child.kill(kill.signal), kill.afterMs);
+        child.on("close", resolve);
+      });
+    const [whole, killed] = [join(folder, "whole"), join(folder, "killed")];
+    const begun = performance.now();
+    expect(await run(whole)).toBe(0);
+    const took = performance.now() - begun;
+    for (const signal of ["SIGKILL", "SIGINT", "SIGKILL", "SIGKILL"] as const)
+      console.log(signal, await run(killed, { signal, afterMs: Math.random() * 0.6 * took }));
+    expect(await run(killed)).toBe(0);
+    const comparable = (out: string) => {
+      const { "/manifest.json": _, "/report.html": __, "/results.json": results, ...files } = contents(out);
+      const { times: ___, ...same } = JSON.parse(results);
+      return { ...files, results: JSON.stringify(same) };
+    };
+    const [want, got] = [whole, killed].map(comparable);
+    expect(Object.keys(got)).toEqual(Object.keys(want));
+    expect(Object.keys(want)).toContain("/checkpoints/dpo/model.safetensors");
+    for (const [name, bytes] of Object.entries(want)) expect(got[name as "results"] === bytes, name).toBe(true);
+  },
+  600_000,
+);
+
 test("a corpus with one bit flipped: names the file, both checksums and the remedy", () => {
   const corpus = join(folder, "corpus");
   cpSync("corpus", corpus, { recursive: true });
@@ -79,7 +125,7 @@ test("a corpus with one bit flipped: names the file, both checksums and the reme
 });
 
 test("--help says every option and preset, and exits 0", () => {
-  const { status, stdout, stderr } = twoStage("--help");
+  const { status, stdout, stderr } = start(["--import", "tsx", "examples/two-stage.ts"], ["--help"], 30_000);
   expect([status, stderr]).toEqual([0, ""]);
   for (const word of [
     "--preset",
@@ -90,6 +136,7 @@ test("--help says every option and preset, and exits 0", () => {
     "--micro-batch",
     "--gradient-checkpointing",
     "--on-non-finite",
+    "--save-steps",
     "--resume",
     ...Object.keys(PRESETS),
   ])

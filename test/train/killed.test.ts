@@ -7,16 +7,16 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeRandom } from "../../src/util/random.ts";
+import { bundle } from "../bundle.ts";
 import { contents, quickFolder } from "./contents.ts";
 
 const STEPS = 6;
 const RUNS = Number(process.env.MARCO_KILLS ?? 1);
 const root = process.env.MARCO_KILLS ? mkdtempSync(join(tmpdir(), "marco-killed-")) : quickFolder("marco-killed-");
 afterAll(() => rmSync(root, { recursive: true }));
-const program = join(root, "killedChild.mjs");
+let program: string;
 const whole = join(root, "whole");
 let want: Record<string, string>;
 
@@ -49,17 +49,7 @@ function start(folder: string, onLine: (line: string, kill: (signal: NodeJS.Sign
 
 let took = 0;
 beforeAll(async () => {
-  await build({
-    entryPoints: ["test/train/killedChild.ts"],
-    outdir: root,
-    outExtension: { ".js": ".mjs" },
-    bundle: true,
-    splitting: true, // the other engines stay apart, and are not loaded
-    platform: "node",
-    format: "esm",
-    external: ["onnxruntime-node", "webgpu", "gpu.js", "@tensorflow/tfjs-node*", "@tensorflow/tfjs-backend-w*"],
-    banner: { js: "import { createRequire as make } from 'node:module'; const require = make(import.meta.url);" },
-  });
+  program = await bundle("test/train/killedChild.ts");
   const ended = await start(whole, () => {});
   expect(ended).toMatchObject({ code: 0, stderr: "" });
   took = ended.took;
