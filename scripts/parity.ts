@@ -10,28 +10,45 @@ import { main, parse, wholeNumber } from "../src/cli/options.ts";
 import { EACH_ENGINE } from "../src/engine/engine.ts";
 import { UserError } from "../src/util/assert.ts";
 import { type Options, qwen2Parity } from "./qwen2Parity.ts";
+import { trlParity } from "./trlParity.ts";
 
 /** An absent engine is a test of this name, see test/parity/engines.ts. */
 const NOT_HERE = /^\S+: not here: (.*)/s;
+
+const SUITES = {
+  qwen2: (options: Options) => qwen2Parity({ python: process.env.MARCO_PYTHON, ...options }),
+  trl: (options: Options) => trlParity({ python: process.env.MARCO_TRL_PYTHON, ...options }),
+};
 
 main(async () => {
   const command = new Command("parity")
     .description("Checks every engine against float64 loops and Hugging Face's numbers.")
     .option("--engine <name>", `only this engine: ${EACH_ENGINE.join(", ")}`)
-    .option("--suite <name>", "qwen2: the largest difference of each kind, case by case, on one engine")
+    .option(
+      "--suite <name>",
+      `${Object.keys(SUITES).join(" or ")}: the largest difference, case by case, on one engine`,
+    )
     .option(
       "--python <path>",
-      "suite qwen2: a Python that has transformers, for random cases",
-      process.env.MARCO_PYTHON,
+      "a Python that has transformers (suite qwen2; or MARCO_PYTHON) or TRL (suite trl; or MARCO_TRL_PYTHON), for live cases",
     )
     .option("--random <n>", "suite qwen2: how many random cases", wholeNumber("--random", 1), 12)
-    .option("--seed <n>", "suite qwen2: the first random case", wholeNumber("--seed", 0), 1);
+    .option(
+      "--seed <n>",
+      "of the first random case of qwen2, of weights and data of live TRL",
+      wholeNumber("--seed", 0),
+      2,
+    );
   const { engine, suite, ...grid } = parse<{ engine?: string; suite?: string } & Options>(command, process.argv);
   if (engine !== undefined && !(EACH_ENGINE as readonly string[]).includes(engine))
     throw new UserError(`--engine ${engine}: no such engine; expected ${EACH_ENGINE.join(", ")}`);
   if (suite !== undefined) {
-    if (suite !== "qwen2") throw new UserError(`--suite ${suite}: no such suite; expected qwen2, or leave it out`);
-    if (!(await qwen2Parity({ engine, ...grid }))) process.exitCode = 1;
+    const run = Object.entries(SUITES).find(([name]) => name === suite)?.[1];
+    if (!run)
+      throw new UserError(
+        `--suite ${suite}: no such suite; expected ${Object.keys(SUITES).join(" or ")}, or leave it out`,
+      );
+    if (!(await run({ engine, ...grid }))) process.exitCode = 1;
     return;
   }
 

@@ -83,6 +83,7 @@ export * from "./train/presets.ts";
 export * from "./train/pretrain.ts";
 export * from "./train/schedule.ts";
 export * from "./train/sft.ts";
+export type { LossOptions } from "./train/tokenMetrics.ts";
 export * from "./util/assert.ts";
 export * from "./util/random.ts";
 export * from "./util/results.ts";

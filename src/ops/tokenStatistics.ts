@@ -42,13 +42,13 @@ registerLazyKernel("TokenStatistics", ({ h, weight, labels }) => {
 const LAST = { axis: { int: -1 } };
 
 registerLowering("TokenStatistics", (g, [h, weight, labels], node) => {
-  const [N, V] = [node.inputs[0].shape[0], node.inputs[1].shape[0]];
+  const N = node.outputs[0].shape[0];
   const z = g.op("Gemm", [h, weight], { transB: { int: 1 } }); // [N, V]
   const p = g.op("Softmax", [z], LAST); // [N, V]
   const max = (x: string) => g.op("ReduceMax", [x, g.int64s([-1])], { keepdims: { int: 1 } }); // [N, 1]
   const logSumExp = g.op("Sub", [max(z), g.op("Log", [max(p)])]); // the largest probability is exp(max z - logsumexp)
-  const meanZ = g.op("MatMul", [g.reshape(p, [N, 1, V]), g.reshape(z, [N, V, 1])]); // Σ p z, nothing of [N, V] written
-  const entropy = g.op("Sub", [g.reshape(logSumExp, [N]), g.reshape(meanZ, [N])]);
+  const meanZ = g.op("ReduceSum", [g.op("Mul", [p, z]), g.int64s([-1])], { keepdims: { int: 1 } }); // [N, 1]
+  const entropy = g.reshape(g.op("Sub", [logSumExp, meanZ]), [N]);
   const best = g.op("ArgMax", [z], { ...LAST, keepdims: { int: 0 } });
   return [entropy, g.cast(g.op("Equal", [best, g.cast(labels, "int64")]), "float32")];
 });

@@ -10,10 +10,11 @@ import { completeOptions, type PreferenceLossOptions } from "../losses/preferenc
 import type { Qwen2Config } from "../model/config.ts";
 import { type ForwardOptions, labelLogprobs, type Parameters } from "../model/qwen2.ts";
 import { causalMask } from "../ops/attention.ts";
+import { UserError } from "../util/assert.ts";
 import { batchOf, targetsOf } from "./batch.ts";
 import type { LossFunction } from "./loop.ts";
 import { preferenceLosses } from "./preferenceLosses.ts";
-import { countedStatistics } from "./tokenMetrics.ts";
+import { countedStatistics, type LossOptions } from "./tokenMetrics.ts";
 
 /** A tokenised pair: prompt + chosen and prompt + rejected, labels on the answers only, one row each. */
 export interface PreferenceRows {
@@ -35,9 +36,16 @@ export interface DpoOptions extends PreferenceLossOptions {
 /**
  * The chosen rows, then the rejected ones: [2B, T]; the reference's log-probabilities, each [B]; and how many tokens the
  * answers of the whole step have, `step` being the pairs that these are a part of.
+ * @throws UserError for an answer without a token to count: there would be nothing to compare
  */
 export function preferenceBatch(pairs: readonly PreferenceRows[], step = pairs): TensorMap {
-  const tokens = (side: "chosen" | "rejected") => step.reduce((n, pair) => n + targetsOf(pair[side]), 0);
+  const tokens = (side: "chosen" | "rejected") => {
+    const counts = step.map((pair) => targetsOf(pair[side]));
+    const empty = counts.indexOf(0);
+    if (empty >= 0)
+      throw new UserError(`pair ${empty} of a batch: its ${side} answer has no token that counts; drop such pairs`);
+    return counts.reduce((a, b) => a + b, 0);
+  };
   return {
     ...batchOf([...pairs.map((pair) => pair.chosen), ...pairs.map((pair) => pair.rejected)]),
     referenceChosen: tf.tensor1d(pairs.map((pair) => pair.referenceChosen)),
@@ -53,11 +61,15 @@ export function preferenceBatch(pairs: readonly PreferenceRows[], step = pairs):
  *
  * Metrics, means over the pairs of the step: `rewards/chosen` = β (log π - log π_ref) in nats, `rewards/rejected`,
  * `rewards/margins`, `rewards/accuracies` (a tie is not a win), `logps/chosen`, `logps/rejected` (sums over the answer).
- * Means over the answers' tokens of the step: `logits/chosen` and `logits/rejected` (of all logits of a position),
- * `entropy` (both answers, nats), `mean_token_accuracy` (the chosen ones). Loss and metrics do not depend on how a step
+ * With `metrics: "full"` also means over the answers' tokens of the step: `logits/chosen` and `logits/rejected` (of all
+ * logits of a position), `entropy` (both answers, nats), `mean_token_accuracy` (the chosen answers). Loss and metrics do not depend on how a step
  * is cut into micro-batches, except the loss of `aot` and `aot_unpaired`, which sorts those of a micro-batch.
  */
-export function dpoLoss(config: Qwen2Config, options: DpoOptions, forward: ForwardOptions = {}): LossFunction {
+export function dpoLoss(
+  config: Qwen2Config,
+  options: DpoOptions,
+  { metrics, ...forward }: LossOptions = {},
+): LossFunction {
   const { ldAlpha, ...all } = options;
   const { rpoAlpha, beta, lossType } = completeOptions(all); // what does not fit is refused here, not in the first step
   const sftWeight = lossType === "sft" ? 1 : rpoAlpha;
@@ -66,24 +78,34 @@ export function dpoLoss(config: Qwen2Config, options: DpoOptions, forward: Forwa
     const answers = answerLogprobs(parameters, config, batch, forward); // logprobs and counted [2B, T]
     const [chosen, rejected] = halves(answerSums(answers, ldAlpha)); // [B]
     const [chosenTokens, rejectedTokens] = halves(tf.sum(answers.counted, 1)); // [B]
-    const mean = (x: tf.Tensor) => (numItemsInBatch ? tf.div(tf.sum(x), numItemsInBatch) : tf.mean(x)) as tf.Scalar;
+    const mean = (x: tf.Tensor) => (numItemsInBatch ? tf.div(tf.sum(x), numItemsInBatch) : tf.mean(x));
     const { chosenTokensInBatch: n = tf.sum(chosenTokens), rejectedTokensInBatch: m = tf.sum(rejectedTokens) } = batch;
 
     const pairs = { policyChosen: chosen, policyRejected: rejected, referenceChosen, referenceRejected };
-    const sft = () => tf.neg(tf.div(tf.sum(halves(answers.logprobs)[0]), n)) as tf.Scalar; // as in TRL, ldAlpha apart
-    const preference = () =>
-      mean(preferenceLosses({ ...pairs, chosenTokens, rejectedTokens }, { ...all, rpoAlpha: 0 }));
-    const loss =
-      lossType === "sft" ? sft() : sftWeight > 0 ? tf.add(preference(), tf.mul(sft(), sftWeight)) : preference();
+    const terms: tf.Tensor[] = [];
+    if (lossType !== "sft")
+      terms.push(mean(preferenceLosses({ ...pairs, chosenTokens, rejectedTokens }, { ...all, rpoAlpha: 0 })));
+    if (sftWeight > 0) {
+      const chosenLogprobs = halves(answers.logprobs)[0]; // every token counts once, whatever ldAlpha is, as in TRL
+      terms.push(tf.mul(tf.neg(tf.div(tf.sum(chosenLogprobs), n)), sftWeight));
+    }
 
     const chosenRewards = tf.mul(tf.sub(chosen, referenceChosen), beta);
     const rejectedRewards = tf.mul(tf.sub(rejected, referenceRejected), beta);
     const margins = tf.sub(chosenRewards, rejectedRewards);
-    const { entropy, meanLogit, isTop1 } = countedStatistics(parameters, config, answers);
-    const [chosenLogits, rejectedLogits] = halves(meanLogit);
-    const perToken = (x: tf.Tensor, tokens: tf.Tensor) => tf.div(tf.sum(x), tokens);
+    const full = () => {
+      const { entropy, meanLogit, isTop1 } = countedStatistics(parameters, config, answers);
+      const [chosenLogits, rejectedLogits] = halves(meanLogit);
+      const perToken = (x: tf.Tensor, tokens: tf.Tensor) => tf.div(tf.sum(x), tokens);
+      return {
+        "logits/chosen": perToken(chosenLogits, n),
+        "logits/rejected": perToken(rejectedLogits, m),
+        entropy: perToken(entropy, tf.add(n, m)),
+        mean_token_accuracy: perToken(halves(isTop1)[0], n),
+      };
+    };
     return {
-      loss: loss as tf.Scalar,
+      loss: terms.reduce((a, b) => tf.add(a, b)) as tf.Scalar,
       metrics: {
         "rewards/chosen": mean(chosenRewards),
         "rewards/rejected": mean(rejectedRewards),
@@ -91,10 +113,7 @@ export function dpoLoss(config: Qwen2Config, options: DpoOptions, forward: Forwa
         "rewards/accuracies": mean(tf.cast(tf.greater(margins, 0), "float32")),
         "logps/chosen": mean(chosen),
         "logps/rejected": mean(rejected),
-        "logits/chosen": perToken(chosenLogits, n),
-        "logits/rejected": perToken(rejectedLogits, m),
-        entropy: perToken(entropy, tf.add(n, m)),
-        mean_token_accuracy: perToken(halves(isTop1)[0], n),
+        ...(metrics === "full" ? full() : {}),
       },
     };
   };
@@ -127,9 +146,9 @@ export function onlineReference(
   config: Qwen2Config,
   reference: Parameters,
   options: DpoOptions,
-  forward: ForwardOptions = {},
+  how: LossOptions = {},
 ): LossFunction {
-  const loss = dpoLoss(config, options, forward);
+  const loss = dpoLoss(config, options, how);
   return (parameters, batch) => loss(parameters, { ...batch, ...referenceLogps(config, reference, batch, options) });
 }
 

@@ -4,8 +4,17 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Qwen2Config } from "../model/config.ts";
-import { headWeight, type labelLogprobs, type Parameters } from "../model/qwen2.ts";
+import { type ForwardOptions, headWeight, type labelLogprobs, type Parameters } from "../model/qwen2.ts";
 import { type TokenStatistics, tokenStatistics } from "../ops/tokenStatistics.ts";
+
+export interface LossOptions extends ForwardOptions {
+  /**
+   * `full`: also TRL's metrics that are made of whole distributions: `entropy` and `mean_token_accuracy`, for DPO
+   * `logits/chosen` and `logits/rejected` too. On ONNX Runtime they cost about a tenth of a step of the miniature, whose
+   * head is half of it; elsewhere the head is computed once more.
+   */
+  metrics?: "full";
+}
 
 /** Each statistic of each position [B, T], 0 where nothing counts; from what {@link labelLogprobs} returned. */
 export function countedStatistics(
