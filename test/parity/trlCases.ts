@@ -32,10 +32,11 @@ const EOS = 2;
 const FIRST = 3;
 const EASY = 12;
 const EXAMPLES = 80;
+const FULL = { metrics: "full" } as const;
 /** The longest prompt with the longest answer, and its end. */
 const T = 9 + 12 + 1;
 /** How far the policy starts from its reference. */
-const AWAY = 0.2;
+export const AWAY = 0.2;
 
 /** Options by TRL's names. */
 export interface TrlCase {
@@ -56,6 +57,8 @@ export interface TrlCase {
   packing?: boolean;
   per_device_train_batch_size: number;
   gradient_accumulation_steps: number;
+  /** Not TRL's: how micro-batches are averaged; as TRL does unless given. */
+  averaged?: "as we do";
   learning_rate: number;
   adam_beta1: number;
   adam_beta2: number;
@@ -188,20 +191,25 @@ async function dpoRun(one: TrlCase, { seed, config }: TrlSuite, reference: Param
   }
   const { at, size } = stepsOf(one, rows);
   return {
-    lossFunction: one.precompute_ref_log_probs ? dpoLoss(config, options) : onlineReference(config, reference, options),
-    batchAt: (step) => averagedAsTrl(microBatches(at(step), size, preferenceBatch, () => 1)),
+    lossFunction: one.precompute_ref_log_probs
+      ? dpoLoss(config, options, FULL)
+      : onlineReference(config, reference, options, FULL),
+    batchAt: (step) => {
+      const parts = microBatches(at(step), size, preferenceBatch, () => 1);
+      return one.averaged === "as we do" ? parts : averagedAsTrl(parts);
+    },
     tokensAt: (step) => at(step).reduce((n, { chosen, rejected }) => n + tokensOf(chosen) + tokensOf(rejected), 0),
   };
 }
 
-function sftRun(one: TrlCase, { seed, config, golden }: TrlSuite): Run {
+export function sftRun(one: TrlCase, { seed, config, golden }: TrlSuite): Run {
   const pairs = makePairs(one.packing ? { ...one, max_length: T } : one, seed, config.vocabSize);
   const rows = one.packing
     ? packedAsTrl(pairs, one.max_length!, golden[one.name].input_ids!)
     : pairs.map(({ prompt, chosen }) => answerRow(prompt, chosen, T, PAD));
   const { at, size } = stepsOf(one, rows);
   return {
-    lossFunction: sftLoss(config),
+    lossFunction: sftLoss(config, FULL),
     batchAt: (step) => microBatches(at(step), size, batchOf, targetsOf),
     tokensAt: (step) => at(step).reduce((n, row) => n + tokensOf(row), 0),
   };

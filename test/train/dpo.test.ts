@@ -8,8 +8,15 @@ import type { PackedRow } from "../../src/data/pack.ts";
 import { startEngine } from "../../src/engine/engine.ts";
 import { initParameters } from "../../src/model/init.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
-import { dpoLoss, type PreferenceRows, preferenceBatch } from "../../src/train/dpo.ts";
-import { train } from "../../src/train/loop.ts";
+import {
+  type DpoOptions,
+  dpoLoss,
+  onlineReference,
+  type PreferenceRows,
+  preferenceBatch,
+  referenceLogps,
+} from "../../src/train/dpo.ts";
+import { type LossFunction, type StepMetrics, train } from "../../src/train/loop.ts";
 import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { ENGINES } from "../engines.ts";
 import { constant, largest, measure, randomIds, snapshot, TINY, tokenLogprobsOf } from "./tiny.ts";
@@ -129,5 +136,98 @@ describe.each(ENGINES)("engine %s", (engine) => {
     expect(pairs.map((pair) => score(reference, pair))).toEqual(scores);
     expect(score(policy, pairs[0]).chosen).not.toBeCloseTo(scores[0].chosen, 2);
     tf.dispose(policy);
+  });
+});
+
+describe("on one engine", () => {
+  let reference: Parameters;
+  let policy: Parameters;
+
+  beforeAll(async () => {
+    await startEngine("onnx");
+    reference = initParameters(TINY, 1);
+    policy = initParameters(TINY, 2);
+  });
+  const rows = pairs.map((pair) => rowsOf(pair, { chosen: 0, rejected: 0 }));
+  /** The pairs with what the reference says of them. */
+  const known = (options: DpoOptions) => {
+    const batch = preferenceBatch(rows);
+    const logps = tf.tidy(() => {
+      const { referenceChosen, referenceRejected } = referenceLogps(TINY, reference, batch, options);
+      return [referenceChosen.dataSync(), referenceRejected.dataSync()];
+    });
+    tf.dispose(batch);
+    return rows.map((row, i) => ({ ...row, referenceChosen: logps[0][i], referenceRejected: logps[1][i] }));
+  };
+
+  test.each<DpoOptions>([DPO, { ...DPO, lossType: "ipo", ldAlpha: 0.5 }])(
+    "a reference at each step gives what a precomputed one gives, and stays as it is: %o",
+    async (options) => {
+      const run = async (lossFunction: LossFunction, batchRows: PreferenceRows[]) => {
+        const trained = Object.fromEntries(Object.entries(policy).map(([name, x]) => [name, tf.clone(x)]));
+        const log: StepMetrics[] = [];
+        await train(trained, {
+          ...{ lossFunction, steps: 4, tokensPerStep: 1, schedule: constant(3e-3), optimizer: PAPER_ADAMW },
+          batchAt: () => preferenceBatch(batchRows),
+          onStep: (_, __, metrics) => log.push(metrics),
+        });
+        const values = snapshot(trained);
+        tf.dispose(trained);
+        return { log, values };
+      };
+      const before = snapshot(reference);
+      const online = await run(onlineReference(TINY, reference, options), rows);
+      const precomputed = await run(dpoLoss(TINY, options), known(options));
+      const numbers = (log: StepMetrics[]) => log.flatMap((step) => Object.values(step));
+      expect(numbers(online.log)).toBeAllClose(numbers(precomputed.log), { rtol: 1e-5, atol: 1e-5 });
+      for (const [name, values] of Object.entries(online.values))
+        expect(values, name).toBeAllClose(precomputed.values[name], { atol: 5e-5 });
+      expect(snapshot(reference)).toEqual(before);
+    },
+  );
+
+  test("a reference that is computed at each step is a constant: TensorFlow.js finds no way from the loss to it", () => {
+    const batch = preferenceBatch(rows);
+    const names = Object.keys(reference);
+    const lossOfReference = (...values: tf.Tensor[]) => {
+      const frozen = Object.fromEntries(names.map((name, i) => [name, values[i]]));
+      return onlineReference(TINY, frozen, DPO)(policy, batch).loss;
+    };
+    const gradients = () => tf.tidy(() => tf.grads(lossOfReference)(names.map((name) => reference[name])));
+    expect(gradients).toThrow("Cannot compute gradient of y=f(x) with respect to x");
+    tf.dispose(batch);
+  });
+
+  const lossOf = (options: DpoOptions, batchRows = known(options)) =>
+    measure(dpoLoss(TINY, options), policy, preferenceBatch(batchRows)).loss;
+
+  test("ldAlpha 1 is DPO", () => {
+    expect(lossOf({ ...DPO, ldAlpha: 1 })).toBe(lossOf(DPO));
+  });
+
+  test("ldAlpha 0: tokens of the longer answer past the length of the shorter one do not matter", () => {
+    const [pair] = pairs; // 3 tokens against 5
+    const shorter = { ...pair, rejected: pair.rejected.slice(0, 3) };
+    const of = (some: Pair, ldAlpha: number) => {
+      const row = rowsOf(some, { chosen: -9, rejected: -9 });
+      return measure(dpoLoss(TINY, { ...DPO, ldAlpha }), policy, preferenceBatch([row])).loss;
+    };
+    expect(of(pair, 0)).toBeCloseTo(of(shorter, 0), 6);
+    expect(of(pair, 0)).toBeCloseTo(of(shorter, 1), 6);
+    expect(Math.abs(of(pair, 1) - of(shorter, 1))).toBeGreaterThan(0.01);
+  });
+
+  test("rpoAlpha adds so many times the cross-entropy of the chosen answers, over their tokens", () => {
+    const tokens = pairs.reduce((n, pair) => n + pair.chosen.length, 0);
+    const crossEntropy = -pairs.reduce((sum, pair) => sum + score(policy, pair).chosen, 0) / tokens;
+    expect(lossOf({ ...DPO, lossType: "sft" })).toBeCloseTo(crossEntropy, 4);
+    expect(lossOf({ ...DPO, rpoAlpha: 0.3 }) - lossOf(DPO)).toBeCloseTo(0.3 * crossEntropy, 4);
+  });
+
+  test("refuses an answer with nothing to count, and options that its loss does not know", () => {
+    const empty = { ...rows[0], rejected: answerRow(pairs[0].prompt, [], T, 0) };
+    expect(() => preferenceBatch([rows[1], empty])).toThrow("pair 1 of a batch: its rejected answer has no token");
+    expect(() => dpoLoss(TINY, { ...DPO, beta: 0 })).toThrow("beta");
+    expect(() => dpoLoss(TINY, { ...DPO, lossType: "hinge", labelSmoothing: 0.1 })).toThrow("labelSmoothing");
   });
 });

@@ -18,7 +18,8 @@ import { ENGINES } from "../engines.ts";
 import { constant, largest, measure, randomIds, snapshot, TINY } from "./tiny.ts";
 
 const T = 10;
-const DPO = { lossType: "sigmoid", beta: 0.1 } as const;
+const DPO = { lossType: "ipo", beta: 0.1, rpoAlpha: 0.5, ldAlpha: 0.5 } as const; // means of tokens and of pairs
+const FULL = { metrics: "full" } as const;
 /** A row with that many targets. */
 const row = (targets: number, name: string) =>
   answerRow(randomIds(2, `prompt ${name}`), randomIds(targets, `answer ${name}`), T, 0);
@@ -69,14 +70,14 @@ describe.each(ENGINES)("engine %s", (engine) => {
   }
 
   test.each([1, 2, 3])("fine-tuning with %i of 5 rows at a time", async (size) => {
-    const whole = await run(sftLoss(TINY), (step) => batchOf(rowsOf(step)));
+    const whole = await run(sftLoss(TINY, FULL), (step) => batchOf(rowsOf(step)));
     expect(whole.log[0].answer_tokens).toBe(19);
-    expectSame(await run(sftLoss(TINY), (step) => splitRows(rowsOf(step), size)), whole);
+    expectSame(await run(sftLoss(TINY, FULL), (step) => splitRows(rowsOf(step), size)), whole);
   });
 
   test.each([1, 2])("DPO with %i of 3 pairs at a time", async (size) => {
-    const whole = await run(dpoLoss(TINY, DPO), (step) => preferenceBatch(pairsOf(step)));
-    expectSame(await run(dpoLoss(TINY, DPO), (step) => splitPairs(pairsOf(step), size)), whole);
+    const whole = await run(dpoLoss(TINY, DPO, FULL), (step) => preferenceBatch(pairsOf(step)));
+    expectSame(await run(dpoLoss(TINY, DPO, FULL), (step) => splitPairs(pairsOf(step), size)), whole);
   });
 
   test("the mean of the micro-batches' means would be something else", async () => {
