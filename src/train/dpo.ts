@@ -13,6 +13,7 @@ import { causalMask } from "../ops/attention.ts";
 import { UserError } from "../util/assert.ts";
 import { batchOf, targetsOf } from "./batch.ts";
 import type { LossFunction } from "./loop.ts";
+import { lengthDesensitizedLogprob, sequenceLogprob } from "./losses.ts";
 import { preferenceLosses } from "./preferenceLosses.ts";
 import { countedStatistics, type LossOptions } from "./tokenMetrics.ts";
 
@@ -165,9 +166,5 @@ function halves(x: tf.Tensor): [chosen: tf.Tensor, rejected: tf.Tensor] {
 
 /** Sums over the answers' tokens [2B], those past the shorter answer's length `ldAlpha` times. logprobs, counted [2B, T]. */
 function answerSums({ logprobs, counted }: { logprobs: tf.Tensor; counted: tf.Tensor }, ldAlpha = 1): tf.Tensor {
-  if (ldAlpha === 1) return tf.sum(logprobs, 1);
-  const [chosen, rejected] = halves(tf.sum(counted, 1)); // [B] each
-  const shared = tf.minimum(chosen, rejected);
-  const isTail = tf.greater(tf.cumsum(counted, 1), tf.expandDims(tf.concat([shared, shared]), 1)); // [2B, T]
-  return tf.sum(tf.mul(logprobs, tf.where(isTail, ldAlpha, 1)), 1);
+  return ldAlpha === 1 ? sequenceLogprob(logprobs) : lengthDesensitizedLogprob(logprobs, counted, ldAlpha);
 }

@@ -69,28 +69,3 @@ export function ktoLosses(
   const bad = tf.mul(tf.sigmoid(z), undesirableWeight);
   return tf.add(tf.mul(good, answers.desirable), tf.mul(bad, tf.sub(1, answers.desirable)));
 }
-
-export interface DpoTerms {
-  /** -log σ(β Δ) per pair [B]. */
-  losses: tf.Tensor;
-  /** β (log π(chosen) - log π_ref(chosen)) [B], TRL's `rewards/chosen`. */
-  chosenRewards: tf.Tensor;
-  rejectedRewards: tf.Tensor;
-}
-
-/**
- * DPO's sigmoid loss (Rafailov et al. 2023, equation 7) from summed log-probabilities, each [B]:
- * Δ = (policyChosen - referenceChosen) - (policyRejected - referenceRejected), loss = softplus(-β Δ).
- */
-export function dpoSigmoid(
-  policyChosen: tf.Tensor,
-  policyRejected: tf.Tensor,
-  referenceChosen: tf.Tensor,
-  referenceRejected: tf.Tensor,
-  beta: number,
-): DpoTerms {
-  const chosenRewards = tf.mul(tf.sub(policyChosen, referenceChosen), beta);
-  const rejectedRewards = tf.mul(tf.sub(policyRejected, referenceRejected), beta);
-  const losses = tf.softplus(tf.neg(tf.sub(chosenRewards, rejectedRewards)));
-  return { losses, chosenRewards, rejectedRewards };
-}

@@ -1,8 +1,7 @@
 /**
- * @file The losses: DPO's sigmoid loss by its properties (Rafailov et al. 2023), cross-entropy by what it counts.
+ * @file Cross-entropy of a model by what it counts. The formulas: test/losses, and tensorLosses.test.ts on every engine.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { answerRow } from "../../src/data/chatRows.ts";
 import { IGNORE, type PackedRow, packExamples } from "../../src/data/pack.ts";
@@ -10,132 +9,17 @@ import { startEngine } from "../../src/engine/engine.ts";
 import { initParameters } from "../../src/model/init.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
 import { batchOf } from "../../src/train/batch.ts";
-import { crossEntropy, dpoSigmoid, sequenceLogprob } from "../../src/train/losses.ts";
+import { crossEntropy, sequenceLogprob } from "../../src/train/losses.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
 import { sftLoss } from "../../src/train/sft.ts";
 import { ENGINES } from "../engines.ts";
 import { largest, measure, pretrainingBatch, randomIds, TINY, tokenLogprobsOf } from "./tiny.ts";
-
-/** Policy and reference log-probabilities of one pair: [policy chosen, policy rejected, ref. chosen, ref. rejected]. */
-type Pair = [number, number, number, number];
-
-/** The terms of many pairs. */
-function dpo(pairs: Pair[], beta: number) {
-  return tf.tidy(() => {
-    const [a, b, c, d] = [0, 1, 2, 3].map((i) => tf.tensor1d(pairs.map((pair) => pair[i])));
-    const { losses, chosenRewards, rejectedRewards } = dpoSigmoid(a, b, c, d, beta);
-    return [losses, chosenRewards, rejectedRewards].map((x) => Array.from(x.dataSync()));
-  });
-}
-const losses = (pairs: Pair[], beta: number) => dpo(pairs, beta)[0];
-
-/** Multiples of 1/8 up to 512, and a power of two as β: float32 computes their sums and products exactly. */
-const BETA = 0.125;
-const nats = fc.integer({ min: -4096, max: 4096 }).map((n) => n / 8);
-const pair = fc.tuple(nats, nats, nats, nats);
-const pairs = fc.array(pair, { minLength: 12, maxLength: 12 }); // one length: one program
-
-describe("DPO's sigmoid loss", () => {
-  beforeAll(async () => {
-    await startEngine("cpu");
-  });
-
-  test("is ln 2 with rewards 0 while policy and reference are the same", () => {
-    fc.assert(
-      fc.property(pairs, fc.double({ min: 0.01, max: 1, noNaN: true }), (drawn, beta) => {
-        const [loss, chosen, rejected] = dpo(
-          drawn.map(([c, r]) => [c, r, c, r]),
-          beta,
-        );
-        expect(loss).toBeAllClose(Array(12).fill(Math.LN2), { atol: 1e-7 });
-        expect([...chosen, ...rejected]).toEqual(Array(24).fill(0));
-      }),
-    );
-  });
-
-  test("does not change when a constant is added to two or four of the log-probabilities", () => {
-    fc.assert(
-      fc.property(pairs, nats, (drawn, s) => {
-        const expected = losses(drawn, BETA);
-        const shifted = (by: Pair) =>
-          losses(
-            drawn.map((p) => p.map((x, i) => x + by[i]) as Pair),
-            BETA,
-          );
-        expect(shifted([s, s, 0, 0])).toEqual(expected); // exact arithmetic, see `nats`
-        expect(shifted([s, 0, s, 0])).toEqual(expected);
-        expect(shifted([s, s, s, s])).toEqual(expected);
-      }),
-    );
-  });
-
-  test("L(x) - L(-x) = -x, and swapping the answers negates the margin", () => {
-    fc.assert(
-      fc.property(pairs, (drawn) => {
-        const [forward, chosen, rejected] = dpo(drawn, BETA);
-        const swapped = dpo(
-          drawn.map(([a, b, c, d]) => [b, a, d, c]),
-          BETA,
-        );
-        const margins = chosen.map((x, i) => x - rejected[i]);
-        expect(forward.map((x, i) => x - swapped[0][i])).toBeAllClose(
-          margins.map((x) => -x),
-          { atol: 1e-5, rtol: 1e-6 },
-        );
-        expect(swapped[1]).toEqual(rejected);
-        for (const [i, x] of forward.entries()) expect(x + swapped[0][i]).toBeGreaterThanOrEqual(2 * Math.LN2 - 1e-6);
-      }),
-    );
-  });
-
-  test("falls as Δ grows, to 0; and is -βΔ far on the other side", () => {
-    const deltas = Array.from({ length: 201 }, (_, i) => (i - 100) * 8);
-    const curve = losses(
-      deltas.map((delta) => [delta, 0, 0, 0]),
-      BETA,
-    );
-    for (let i = 1; i < curve.length; i++) expect(curve[i]).toBeLessThanOrEqual(curve[i - 1]);
-    expect(curve[0]).toBe(100);
-    expect(curve[200]).toBeLessThan(1e-40);
-    for (let i = 1; i + 1 < curve.length; i++)
-      expect(curve[i - 1] + curve[i + 1]).toBeGreaterThanOrEqual(2 * curve[i] - 1e-5); // convex
-  });
-
-  test("a smaller β brings it to ln 2 and its gradient to 0", () => {
-    expect(losses([[-10, -30, -25, -5]], 1e-6)).toBeAllClose([Math.LN2], { atol: 1e-4 });
-  });
-});
 
 describe.each(ENGINES)("engine %s", (engine) => {
   let parameters: Parameters;
   beforeAll(async () => {
     await startEngine(engine);
     parameters = initParameters(TINY, 1);
-  });
-
-  test("DPO stays finite at |βΔ| = 1e4", () => {
-    const [big, small] = losses(
-      [
-        [-1e5, 0, 0, 0],
-        [1e5, 0, 0, 0],
-      ],
-      0.1,
-    );
-    expect(big).toBeCloseTo(1e4, 2);
-    expect(small).toBe(0);
-  });
-
-  test("DPO's gradients are -β σ(-βΔ) and its opposite: β/2 where policy and reference agree", () => {
-    const drawn: Pair[] = [[-20, -30, -20, -30], ...fc.sample(pair, { numRuns: 11, seed: 1 })];
-    const [pc, pr, rc, rr] = [0, 1, 2, 3].map((i) => tf.tensor1d(drawn.map((p) => p[i])));
-    const [dc, dr] = tf.grads((c: tf.Tensor, r: tf.Tensor) => tf.sum(dpoSigmoid(c, r, rc, rr, BETA).losses))([pc, pr]);
-    const expected = drawn.map(([a, b, c, d]) => -BETA / (1 + Math.exp(BETA * (a - c - (b - d)))));
-    expect(expected[0]).toBe(-BETA / 2);
-    expect(dc.dataSync()).toBeAllClose(expected, { atol: 1e-7 });
-    expect(dr.dataSync()).toBeAllClose(
-      expected.map((x) => -x),
-      { atol: 1e-7 },
-    );
   });
 
   test("cross-entropy divides by the counted tokens of the whole batch, not row by row", () => {
