@@ -105,6 +105,7 @@ describe("an event file", () => {
         expect(readFileSync(path).equals(whole.subarray(0, kept))).toBe(true);
         rmSync(folder, { recursive: true });
       }),
+      { numRuns: 40 },
     );
   });
 
