@@ -143,24 +143,32 @@ export function describeOptions(
   return `${parts.join(", ")}; stops at ${ends.join(" ") || "the greatest length"}`;
 }
 
-export type OpenModel = Awaited<ReturnType<typeof openModel>>;
-
-/** Loads a model's directory and starts the engine. @throws UserError for what is missing or does not belong together. */
-export async function openModel(directory: string, engineName: string) {
-  if (!existsSync(join(directory, "config.json")) && existsSync(join(directory, "checkpoints")))
+/** The model of a directory on an engine, and its tokenizer. @throws UserError for what is missing or does not belong together. */
+export async function openFolder(directory: string, engineName: string, flag = "--model") {
+  const has = (...name: string[]) => existsSync(join(directory, ...name));
+  if (!has("config.json") && (has("checkpoints") || has("model")))
     throw new UserError(
-      `--model ${directory}: is a run; expected one of its models, e.g. ${directory}/checkpoints/sft`,
+      `${flag} ${directory}: is a run; expected one of its models, e.g. ${directory}/${has("model") ? "model" : "checkpoints/sft"}`,
     );
-  if (!existsSync(join(directory, "config.json")))
-    throw new UserError(`--model ${directory}: has no config.json; expected a Hugging Face model directory`);
-  const defaults = readGenerationDefaults(directory);
-  const tokenizer = withEmptyIds(loadTokenizer(directory));
+  if (!has("config.json"))
+    throw new UserError(`${flag} ${directory}: has no config.json; expected a Hugging Face model directory`);
+  const tokenizer = loadTokenizer(directory);
   const engine = await startEngine(engineName);
   const { parameters, config } = loadModel(directory);
   if (tokenizer.vocabSize > config.vocabSize)
     throw new UserError(
-      `--model ${directory}: the tokenizer has ${tokenizer.vocabSize} ids, the model only ${config.vocabSize}; they are not of one model`,
+      `${flag} ${directory}: the tokenizer has ${tokenizer.vocabSize} ids, the model only ${config.vocabSize}; they are not of one model`,
     );
+  return { tokenizer, engine, parameters, config };
+}
+
+export type OpenModel = Awaited<ReturnType<typeof openModel>>;
+
+/** {@link openFolder}, ready to answer. */
+export async function openModel(directory: string, engineName: string) {
+  const { tokenizer: ownTokenizer, engine, parameters, config } = await openFolder(directory, engineName);
+  const defaults = readGenerationDefaults(directory);
+  const tokenizer = withEmptyIds(ownTokenizer);
   const contextLength = config.maxPositionEmbeddings;
   const generator = makeGenerator(config, contextLength, tokenizer.special.endOfText);
   const generate = (prompts: number[][], options: GenerateOptions): Promise<Generation[]> =>

@@ -3,12 +3,13 @@ import type { Progress } from "./progress.ts";
 
 /**
  * What `work` returns; undefined when Ctrl-C stopped it, which is said, with exit code 130. A second Ctrl-C ends the
- * process at once. `note` is shown after the first.
+ * process at once. `note` is shown after the first; `goOn` says how the work goes on.
  */
 export async function untilInterrupted<T>(
-  progress: Progress,
+  progress: Pick<Progress, "note" | "end">,
   work: (signal: AbortSignal) => Promise<T>,
   note?: string,
+  goOn = "the same command goes on from here",
 ): Promise<T | undefined> {
   const controller = new AbortController();
   const interrupt = () => {
@@ -21,7 +22,7 @@ export async function untilInterrupted<T>(
   } catch (error) {
     if (!controller.signal.aborted) throw error;
     progress.end("stopped");
-    console.error("the same command goes on from here");
+    console.error(goOn);
     process.exitCode = 130;
     return undefined;
   } finally {

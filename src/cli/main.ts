@@ -1,5 +1,5 @@
 /**
- * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`, `data`,
+ * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`, `data`, `sft`, `dpo`,
  * `check-losses`.
  */
 import { readFileSync } from "node:fs";
@@ -11,9 +11,11 @@ import { UserError } from "../util/assert.ts";
 import { addChatCommand } from "./chat.ts";
 import { addCheckLossesCommand } from "./checkLosses.ts";
 import { addDataCommand } from "./data.ts";
+import { addDpoTrainingCommand } from "./dpo.ts";
 import { addGenerateCommand } from "./generate.ts";
 import { addModelCommand } from "./model.ts";
 import { main, parseAsync } from "./options.ts";
+import { addSftTrainingCommand } from "./sft.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
@@ -49,6 +51,8 @@ await main(async () => {
       for (const name of engines.length > 0 ? engines : ENGINES) console.log(`engine ${name}: ${await works(name)}`);
     });
   addDataCommand(program);
+  addSftTrainingCommand(program);
+  addDpoTrainingCommand(program);
   addModelCommand(program);
   addCheckLossesCommand(program);
   await parseAsync(program, process.argv);

@@ -5,7 +5,6 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
-import type { CorpusManifest } from "../data/corpus.ts";
 
 export interface RunManifest {
   /** Hash of everything that decides the results; equal for runs that may be resumed from each other. */
@@ -20,7 +19,11 @@ export interface RunManifest {
 
 const packageJson = () => JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
-export function describeRun(settings: Record<string, unknown>, corpus: CorpusManifest): RunManifest {
+/** `corpus`: the files that the run reads. */
+export function describeRun(
+  settings: Record<string, unknown>,
+  corpus: { files: readonly { path: string; sha256: string }[] },
+): RunManifest {
   const { version, dependencies } = packageJson();
   const versions = { "marco-mini": version, node: process.versions.node, ...dependencies };
   const files = corpus.files.map(({ path, sha256 }) => ({ path, sha256 }));

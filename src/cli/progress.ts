@@ -8,8 +8,8 @@ export const clock = (seconds: number) =>
   `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 export interface Progress {
-  /** `done` of `total`, with something to show beside it. */
-  update(done: number, total: number, detail: string): void;
+  /** `done` of `total`, with something to show beside it; `from` had been done before the part began. */
+  update(done: number, total: number, detail: string, from?: number): void;
   /** A line of its own, e.g. a warning; what was shown goes on below it. */
   note(text: string): void;
   /** Ends the line; returns the seconds since the part began. */
@@ -23,10 +23,10 @@ export function startProgress(title: string, stream: NodeJS.WriteStream = proces
   const rewrite = (line: string) => stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 120) - 1)}`);
   if (stream.isTTY) rewrite(title);
   return {
-    update(done, total, detail) {
+    update(done, total, detail, from = 0) {
       if (!stream.isTTY || performance.now() - shown < 100) return;
       shown = performance.now();
-      const left = done > 0 ? ` · ${clock((seconds() / done) * (total - done))} left` : "";
+      const left = done > from ? ` · ${clock((seconds() / (done - from)) * (total - done))} left` : "";
       rewrite(`${title} ${done}/${total} ${detail}${left}`);
     },
     note(text) {

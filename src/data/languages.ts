@@ -35,6 +35,7 @@ export const LR_LANGUAGES = [
 export const LANGUAGES = [...HR_LANGUAGES, ...LR_LANGUAGES] as const;
 
 export type Language = (typeof LANGUAGES)[number];
+export const isLanguage = (code: string): code is Language => (LANGUAGES as readonly string[]).includes(code);
 export type LanguageGroup = "english" | "chinese" | "otherHR" | "LR";
 
 /** English names of the languages, as the translation templates of Table 13 use them. */

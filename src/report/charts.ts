@@ -24,13 +24,13 @@ const WIDTH = 400;
 /** A rim in the colour of the page, so that a label stays legible on a line. */
 const HALO = { stroke: "var(--page)", strokeWidth: 3.5 };
 
-interface Point {
+export interface Point {
   x: number;
   y: number;
 }
 
 /** A line with the label that stands at its right end. */
-interface Series {
+export interface Series {
   label: string;
   color: string;
   points: Point[];
@@ -41,7 +41,7 @@ const stageColor = (stage: StageName) => `var(--${stage})`;
 // ------------------------------------------------------------------------------------------------ frame
 
 /** A figure with a title above the drawing; `alt` says in words what the drawing shows. */
-function figure(title: string, subtitle: string, alt: string, options: Plot.PlotOptions): Markup {
+export function figure(title: string, subtitle: string, alt: string, options: Plot.PlotOptions): Markup {
   const { document } = parseHTML("<html><body></body></html>");
   const svg = Plot.plot({
     document,
@@ -114,7 +114,7 @@ const lastOf = (s: Series) => s.points[s.points.length - 1].y;
 
 // ------------------------------------------------------------------------------------------------ training curves
 
-function seriesOf(metrics: MetricsLine[], stage: StageName, metric: string, x: "tokens" | "step"): Point[] {
+export function seriesOf(metrics: MetricsLine[], stage: StageName, metric: string, x: "tokens" | "step"): Point[] {
   return metrics
     .filter((line) => line.stage === stage && typeof line[metric] === "number")
     .map((line) => ({ x: line[x], y: line[metric] as number }));
@@ -175,7 +175,7 @@ function curve(points: Point[], stroke: string, exact = false): Plot.Markish[] {
 const formatRate = (rate: number) => (rate === 0 ? "0" : rate.toExponential(1).replace(".0e", "e").replace("-", "−"));
 
 /** Loss or another metric of SFT or DPO by step, with labelled lines and an optional reference line. */
-function bySteps(
+export function bySteps(
   title: string,
   subtitle: string,
   series: Series[],

@@ -16,10 +16,10 @@ import {
   translationChart,
   winLossTieChart,
 } from "./charts.ts";
-import { html, Markup } from "./markup.ts";
+import { html, type Markup } from "./markup.ts";
+import { beside, charts, page, section, settings, table, tables } from "./page.ts";
 import { groupOf } from "./paper.ts";
 import { type Run, readRun } from "./readRun.ts";
-import { CSS } from "./style.ts";
 import {
   accuracyTable,
   bitsPerByteTable,
@@ -39,7 +39,6 @@ import {
   STAGE_LABELS,
   short,
   signatures,
-  type Table,
   tasks,
   timesTable,
   totalSeconds,
@@ -61,25 +60,8 @@ export function renderReport(run: Run): string {
   const { results } = run;
   const sections = results.evaluations.length === 0 ? [training(run), data(results)] : all(run);
   const title = `${results.preset}, seed ${results.seed}: Marco-LLM in miniature`;
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${new Markup(CSS)}</style>
-</head>
-<body>
-${header(results)}
-<main>
-${[claims(results), ...sections, reproduce(run)]}
-</main>
-<footer><p>Written by marco-mini from results.json, metrics.jsonl and manifest.json of this folder.</p></footer>
-</body>
-</html>
-`;
-  return page.text;
+  const main = [claims(results), ...sections, reproduce(run)];
+  return page(title, header(results), main, "results.json, metrics.jsonl and manifest.json");
 }
 
 function all(run: Run): (Markup | undefined)[] {
@@ -145,17 +127,6 @@ Numbers of the paper are marked as such.</p>
   ].map(([id, label]) => html`<a href="#${id}">${label}</a>`)}</nav>
 </header>`;
 }
-
-function section(id: string, title: string, intro: string, ...content: (Markup | undefined)[]): Markup {
-  return html`<section id="${id}">
-<h2>${title}</h2>
-<p>${intro}</p>
-${content}
-</section>
-`;
-}
-
-const charts = (figures: (Markup | undefined)[]): Markup => html`<div class="charts">${figures}</div>`;
 
 function claims({ claims }: Results): Markup {
   return section(
@@ -283,55 +254,11 @@ function preference(run: Run): Markup | undefined {
 }
 
 function reproduce({ results, manifest }: Run): Markup {
-  const entries = [...flatten({ engine: results.engine, model: results.model }), ...flatten({ manifest })];
   return section(
     "reproduce",
     "Reproduce",
     "Equal seeds and engines give equal results; only the times differ.",
     tables(timesTable(results)),
-    html`<details><summary>Model, engine and manifest</summary><div class="scroll"><table class="settings"><tbody>${entries.map(
-      ([key, value]) => html`<tr><th scope="row">${key}</th><td>${value}</td></tr>`,
-    )}</tbody></table></div></details>`,
+    settings("Model, engine and manifest", { engine: results.engine, model: results.model, manifest }),
   );
-}
-
-/** Nested settings as lines "a.b.c" -> value. */
-function flatten(value: unknown, path = ""): [string, string][] {
-  if (typeof value !== "object" || value === null) return [[path, String(value)]];
-  if (Array.isArray(value) && value.every((item) => typeof item !== "object")) return [[path, value.join(", ")]];
-  return Object.entries(value).flatMap(([key, inner]) => flatten(inner, path === "" ? key : `${path}.${key}`));
-}
-
-// ------------------------------------------------------------------------------------------------ tables
-
-/** Tables with their captions as headings, side by side where there is room. */
-function tables(...all: Table[]): Markup {
-  return html`<div class="tables">${all.map((t) => html`<div><h3>${t.caption}</h3>${table(t)}</div>`)}</div>`;
-}
-
-/** Charts to the right of the tables with their numbers; on a phone above them. */
-function beside(figures: (Markup | undefined)[], ...numbers: Table[]): Markup {
-  return html`<div class="beside">${charts(figures)}${tables(...numbers)}</div>`;
-}
-
-/** A table that scrolls sideways when it is wider than the page. */
-function table({ caption, columns, spans, rows, note }: Table): Markup {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
-<thead>${
-    spans &&
-    html`<tr><td></td>${spans.map(([label, width]) => html`<th class="span" scope="colgroup" colspan="${width}">${label}</th>`)}</tr>`
-  }<tr><td></td>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
-<tbody>${rows.map((row) =>
-    row.kind === "group"
-      ? html`<tr class="group"><th colspan="${columns.length + 1}" scope="rowgroup"><span>${row.label}</span></th></tr>
-`
-      : html`<tr${row.kind === "average" && html` class="average"`}><th scope="row">${row.label}</th>${row.cells.map(cell)}</tr>
-`,
-  )}</tbody></table></div>${note && html`<p class="note">${note}</p>`}`;
-}
-
-/** The rounded text, with the exact value for machines (and for the test that compares the page with the results). */
-function cell({ text, value, note, tone }: Cell): Markup {
-  const shown = value === undefined ? html`${text}` : html`<data value="${value}">${text}</data>`;
-  return html`<td${tone && html` class="${tone}"`}>${shown}${note && html` <small>${note}</small>`}</td>`;
 }

@@ -186,7 +186,7 @@ export function extremes(
 }
 
 /** As TRL reads it: prompt, chosen and rejected as messages; every row has every key, and none is null (row 35). */
-function trlRow(pair: Pair, language: string, id: string, ratio: number): Row {
+export function trlRow(pair: Pair, language: string, id: string, ratio: number): Row {
   const answer = (content: string): ChatMessage[] => [{ role: "assistant", content }];
   return {
     ...{ id, language, prompt: pair.prompt, chosen: answer(pair.chosen), rejected: answer(pair.rejected) },
