@@ -57,13 +57,26 @@ export function openRun(path: string): RunDirectory {
   return {
     path,
     at,
-    writeJson: (name, value) => writeWhole(at(name), `${JSON.stringify(value, null, 1)}\n`),
+    writeJson: (name, value) => written(at(name), () => writeWhole(at(name), `${JSON.stringify(value, null, 1)}\n`)),
     readJson: (name) => readJson(at(name)),
-    appendMetrics: (line) => appendFileSync(metrics, `${JSON.stringify(line)}\n`),
+    appendMetrics: (line) => written(metrics, () => appendFileSync(metrics, `${JSON.stringify(line)}\n`)),
     clear: () => {
       for (const name of RUN_FILES) rmSync(at(name), { recursive: true, force: true });
     },
   };
+}
+
+/** @throws UserError when the system lets nobody write: a full disk ends a run that can go on */
+function written(path: string, write: () => void) {
+  try {
+    write();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new UserError(
+      `${path}: cannot be written (${code}); mend that (is the disk full?), then go on with --resume`,
+    );
+  }
 }
 
 /** Parses a JSON file; undefined when it is not there. @throws UserError when it is not JSON. */

@@ -1,7 +1,7 @@
 /**
  * @file Options and run folders without starting a process: what is refused, and that nothing of the user's is removed.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -83,6 +83,14 @@ describe("a run folder", () => {
     expect(finishedStages(out, "f")).toEqual([]);
     for (const stage of ["base", "stage1", "sft"]) run.writeJson(`checkpoints/${stage}/evaluation.json`, { stage });
     expect(finishedStages(out, "f")).toEqual(["base", "stage1"]); // sft without stage2 does not count
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("on a full disk: says which file, and that the run can go on", () => {
+    const run = openRun(out);
+    symlinkSync("/dev/full", run.at("metrics.jsonl"));
+    expect(refusal(() => run.appendMetrics({ stage: "base", step: 0, tokens: 8 }))).toBe(
+      `${out}/metrics.jsonl: cannot be written (ENOSPC); mend that (is the disk full?), then go on with --resume`,
+    );
   });
 
   test("is not resumed when it is missing, unreadable or of other settings; and is not made by trying", () => {

@@ -1,7 +1,7 @@
 /**
  * @file The replication's command line: a mistake costs one line, exit code 2, and nothing is written.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,6 @@ import { loadManifest } from "../../src/data/corpus.ts";
 import { ENGINES } from "../../src/engine/engine.ts";
 import { PRESETS } from "../../src/train/presets.ts";
 import { bundle } from "../bundle.ts";
-import { contents } from "../train/contents.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "marco-cli-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -80,36 +79,6 @@ test("--resume with a checkpoint of another stage", () => {
   );
   expect(readdirSync(run)).toEqual(["manifest.json"]);
 });
-
-test.skipIf(!process.env.MARCO_KILLS)(
-  "a run that is killed at random and resumed ends with the results, metrics and models of one that was not",
-  async () => {
-    const run = (out: string, kill?: { signal: NodeJS.Signals; afterMs: number }) =>
-      new Promise<number | null>((resolve) => {
-        const args = ["--preset", "smoke", "--out", out, "--save-steps", "5", ...(existsSync(out) ? ["--resume"] : [])];
-        const child = spawn(process.execPath, [program, ...args], { stdio: "ignore" });
-        if (kill) setTimeout(() => child.kill(kill.signal), kill.afterMs);
-        child.on("close", resolve);
-      });
-    const [whole, killed] = [join(folder, "whole"), join(folder, "killed")];
-    const begun = performance.now();
-    expect(await run(whole)).toBe(0);
-    const took = performance.now() - begun;
-    for (const signal of ["SIGKILL", "SIGINT", "SIGKILL", "SIGKILL"] as const)
-      console.log(signal, await run(killed, { signal, afterMs: Math.random() * 0.6 * took }));
-    expect(await run(killed)).toBe(0);
-    const comparable = (out: string) => {
-      const { "/manifest.json": _, "/report.html": __, "/results.json": results, ...files } = contents(out);
-      const { times: ___, ...same } = JSON.parse(results);
-      return { ...files, results: JSON.stringify(same) };
-    };
-    const [want, got] = [whole, killed].map(comparable);
-    expect(Object.keys(got)).toEqual(Object.keys(want));
-    expect(Object.keys(want)).toContain("/checkpoints/dpo/model.safetensors");
-    for (const [name, bytes] of Object.entries(want)) expect(got[name as "results"] === bytes, name).toBe(true);
-  },
-  600_000,
-);
 
 test("a corpus with one bit flipped: names the file, both checksums and the remedy", () => {
   const corpus = join(folder, "corpus");
