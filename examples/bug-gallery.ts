@@ -57,11 +57,16 @@ await marco.main(async () => {
   if (pictures) {
     await marco.startEngine("onnx");
     const progress = marco.startProgress("Pictures");
+    const interrupt = new AbortController();
+    process.once("SIGINT", () => interrupt.abort()); // the second ends the process
     for (const [i, exhibit] of exhibits.entries()) {
+      if (interrupt.signal.aborted) break;
       progress.update(i, exhibits.length, exhibit.bug.id);
       exhibit.picture = await exhibit.bug.picture();
     }
-    progress.end(`${exhibits.length} runs, each with and without its bug`);
+    const drawn = exhibits.filter(({ picture }) => picture).length;
+    progress.end(`${drawn} of ${exhibits.length} runs, each with and without its bug`);
+    if (interrupt.signal.aborted) process.exitCode = 130; // the page has what there is
   }
 
   writeFileSync(out, renderGallery(exhibits));
@@ -71,7 +76,7 @@ await marco.main(async () => {
     ...(picture && !picture.holds ? [`${bug.id}: the picture does not show what it should: ${picture.shows}`] : []),
   ]);
   for (const fault of faults) console.error(fault);
-  if (faults.length > 0) process.exitCode = 1;
+  if (faults.length > 0) process.exitCode ??= 1;
   if (json) {
     const found = exhibits.map(({ family, bug: { id, title, issue, claim }, caught, picture }) => ({
       ...{ id, title, family, issue, claim, caught, picture },

@@ -78,7 +78,7 @@ const meanOfMeansBug = defineBug<MicroBatches, { tokenLosses: number[][]; size: 
   issue: {
     project: "huggingface/transformers",
     url: "https://github.com/huggingface/transformers/pull/34191",
-    said: "With texts of different lengths, 1 x 32 accumulation steps did not train as a batch of 32; found in October 2024 after years.",
+    said: "With texts of different lengths, 32 accumulation steps of 1 did not train as a batch of 32; mended in October 2024.",
   },
   lesson:
     "Each micro-batch takes the mean over its own tokens, and the step takes the mean of those. A token in a short micro-batch then " +
@@ -164,7 +164,7 @@ const multiplied = defineBug<MicroBatches, { tokenLosses: number[][]; size: numb
   issue: {
     project: "axolotl-ai-cloud/axolotl",
     url: "https://github.com/axolotl-ai-cloud/axolotl/issues/2262",
-    said: "After the accumulation fix, loss and grad_norm grew with gradient_accumulation_steps (transformers #35438 is its cause).",
+    said: "Eight accumulation steps of 1 gave eight times the loss and grad_norm of one batch of 8: 83.7 instead of 10.5 (transformers #35438 mended its like).",
   },
   lesson:
     "One part of the code stops dividing because another is to do it, and that one does not know. Gradients are K times too large; clipping at 1.0 " +

@@ -35,7 +35,14 @@ function lines({ x, logX, curves = [] }: Picture): Markup {
     marks: [
       Plot.gridY({ ...LINE, ticks: 5 }),
       Plot.axisY({ ticks: 5, tickSize: 0, label: null }),
-      Plot.axisX({ ticks: 5, tickSize: 3, label: x, labelAnchor: "center", labelArrow: "none" }),
+      Plot.axisX({
+        ticks: 5,
+        tickSize: 3,
+        ...(logX && { tickFormat: String }),
+        label: x,
+        labelAnchor: "center",
+        labelArrow: "none",
+      }),
       ...curves.map(({ kind, points }, i) =>
         Plot.lineY(points, {
           x: "x",

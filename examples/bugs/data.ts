@@ -47,7 +47,7 @@ const resumeRestarts = defineBug<Place, { order: ("a" | "b")[]; stop: number }>(
   async picture() {
     const rows = ruleRows("resume", 400, 8);
     const test = ruleRows("resume test", 30, 8);
-    const [legs, perLeg] = [8, 20]; // a run that is killed every 20 steps
+    const [legs, perLeg] = [16, 10]; // a run that is killed every ten steps
     const run = (label: string, kind: Curve["kind"], place: Place) => {
       const read: number[] = [];
       let cursors: Partial<Record<"a" | "b", number>> = {};
@@ -74,11 +74,11 @@ const resumeRestarts = defineBug<Place, { order: ("a" | "b")[]; stop: number }>(
       await run("from the start", "broken", fromTheStart),
     ];
     return {
-      title: "Held-out loss of a run that is killed every 20 steps",
+      title: "Held-out loss of a run that is killed every ten steps",
       y: "nats per token",
       x: "step",
       curves,
-      shows: "The broken run reads the first eighth of the text eight times; what it has not seen it cannot know.",
+      shows: "The broken run reads the first sixteenth of the text sixteen times; what it has not seen it cannot know.",
       holds: last(curves[1]) > 1.15 * last(curves[0]),
     };
   },

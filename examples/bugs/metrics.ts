@@ -145,7 +145,7 @@ const bleuChinese = defineBug<Bleu, { length: number; wrong: number }>({
       title: "BLEU of slightly damaged sentences of the corpus",
       y: "corpus BLEU; up to 300 sentences, 3 % of the characters exchanged",
       bars,
-      shows: "For German the two are the same number. For Chinese most of what is right is not seen.",
+      shows: "For German the two are the same number. For Chinese much of what is right is not seen.",
       holds: bars[0].y === bars[1].y && bars[3].y < 0.8 * bars[2].y,
     };
   },

@@ -297,8 +297,8 @@ const mixture = defineBug<Mix, Mixing>({
     said: "Packing an interleaved stream breaks the sample ratio; packed streams are interleaved instead (merged as #3063).",
   },
   lesson:
-    "Documents are drawn with the shares of the recipe and then packed. A source with long documents gets more tokens than its share, and " +
-    "low-resource text, often short, gets fewer. Pack each source first, draw packed sequences, and count tokens afterwards.",
+    "Documents are drawn with the shares of the recipe and then packed. A source of long documents gets more tokens than its share and one of short " +
+    "documents fewer, however carefully the shares were chosen. Pack each source first, draw packed sequences, and count tokens afterwards.",
   claim: "Each source has its share of the tokens, to within one sequence, whatever the lengths of its documents.",
   correct: mixSequences,
   broken: mixDocuments,

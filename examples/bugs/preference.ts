@@ -272,7 +272,7 @@ const ties = defineBug<Accuracy, PairScore[]>({
   issue: {
     project: "huggingface/trl",
     url: "https://github.com/huggingface/trl/issues/1311",
-    said: "rewards/accuracies was 0.0 with all rewards 0. That is right: TRL's > counts no tie. With >= it would have been 1.0, and nobody would have asked.",
+    said: "Rewards of 0 with rewards/accuracies at 0.0, not 0.5 or 1.0: TRL counts with a strict >, so a tie is no win.",
   },
   lesson:
     "Before the first step policy and reference agree, so every pair is a tie. With >= the accuracy starts at 100 %, and a run that learns nothing looks perfect; " +
