@@ -37,7 +37,7 @@ const dpo = (loss: PreferenceCheck["loss"], more: Partial<PreferenceCheck> = {})
   ...more,
 });
 const broken = async (check: PreferenceCheck) => {
-  const { claims } = await checkLoss({ numRuns: 30, ...check });
+  const { claims } = await checkLoss({ numRuns: 20, ...check });
   return Object.fromEntries(claims.filter(({ holds }) => !holds).map((claim) => [claim.name, claim]));
 };
 
@@ -53,7 +53,7 @@ describe("what is claimed of a loss holds for it:", () => {
           as: lossType,
           ...options,
           tolerance: 1e-9,
-          numRuns: 30,
+          numRuns: 20,
           loss: right,
         });
         expect(reportText(report)).not.toContain("BROKEN");

@@ -40,7 +40,7 @@ const check = (step: StepCheck<Example>["step"], more: Partial<StepCheck<Example
     examples: EXAMPLES,
     count: (example: Example) => example.length,
     tolerance: 1e-12,
-    numRuns: 40,
+    numRuns: 25,
     ...more,
   });
 
