@@ -1,11 +1,11 @@
 /**
  * @file The loss of dumped sequences, and of the optimiser steps that their micro-batches make up.
  */
+import { IGNORE_INDEX } from "../losses/crossEntropy.ts";
 import { groupBy } from "../util/arrays.ts";
 import type { SequencesRow } from "./dump.ts";
 import { type Fits, type Numbered, type QuantityReport, quantity } from "./quantity.ts";
 import { nameStepMistakes, rightStep, type Single } from "./stepMistakes.ts";
-import { IGNORE_INDEX } from "./tokenBatch.ts";
 import { reductionsOf } from "./tokenMistakes.ts";
 
 /** -log p of what counts in each sequence; a sequence's first token is predicted by nothing. */

@@ -3,8 +3,7 @@
  * padding, with logits of small whole numbers over few tokens.
  */
 import fc from "fast-check";
-/** Labels that do not count, as Hugging Face and PyTorch have them. */
-export const IGNORE_INDEX = -100;
+import { IGNORE_INDEX } from "../losses/crossEntropy.ts";
 
 /** Rows of T positions over V tokens. */
 export interface TokenBatch {

@@ -2,7 +2,8 @@
  * @file The cross-entropy of a batch in float64, and the ways in which trainers have got it wrong: other targets, other
  * averages. A wrong loss is named by the simplest of them that gives its numbers.
  */
-import { IGNORE_INDEX, type TokenBatch } from "./tokenBatch.ts";
+import { crossEntropyLoss, IGNORE_INDEX, nextLabels } from "../losses/crossEntropy.ts";
+import type { TokenBatch } from "./tokenBatch.ts";
 
 /** What is scored in a row: the logits of a position, on a token. */
 type Target = readonly [position: number, token: number];
@@ -87,7 +88,7 @@ interface Reduction {
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 const mean = (values: readonly number[]) => sum(values) / values.length;
 
-export const REDUCTIONS = {
+const REDUCTIONS = {
   mean: (nats: readonly number[][]) => mean(nats.flat()),
   sum: (nats: readonly number[][]) => sum(nats.flat()),
 };
@@ -137,9 +138,13 @@ function lossOf(batch: TokenBatch, targets: Targets["of"], reduce: Reduction["of
   return reduce(nats, batch);
 }
 
-/** Cross-entropy in nats: over the counted tokens of the whole batch, their mean or their sum. */
-export const crossEntropyOf = (batch: TokenBatch, reduction: keyof typeof REDUCTIONS) =>
-  lossOf(batch, rightTargets, REDUCTIONS[reduction]);
+/** Cross-entropy in nats over the counted tokens of the whole batch, their mean or sum; the gradient as [B, T, V]. */
+export function crossEntropyOf({ logits, labels }: TokenBatch, reduction: keyof typeof REDUCTIONS) {
+  const T = labels[0].length;
+  const flat = { logits: logits.flat(), labels: labels.flatMap(nextLabels) };
+  const { loss, gradient } = crossEntropyLoss(flat, {}, reduction === "sum" ? 1 : undefined);
+  return { loss, gradient: labels.map((_, b) => gradient.slice(b * T, (b + 1) * T)) };
+}
 
 /**
  * The simplest mistakes that give every observed loss: other targets or another average, then both; three at most, and
