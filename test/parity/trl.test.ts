@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/engine.ts";
 import { sftLoss } from "../../src/train/sft.ts";
 import { ENGINES } from "../engines.ts";
-import { FULL, onEveryEngine } from "./engines.ts";
+import { FULL, onEveryEngine, SLOW } from "./engines.ts";
 import { measure } from "./measure.ts";
 import { noiseParameters } from "./noise.ts";
 import { ALLOWED, AWAY, compareCase, readTrl, runCase, sftRun } from "./trlCases.ts";
@@ -15,10 +15,10 @@ import { ALLOWED, AWAY, compareCase, readTrl, runCase, sftRun } from "./trlCases
 const suite = readTrl();
 const caseOf = (name: string) => suite.cases.find((one) => one.name === name)!;
 
-onEveryEngine(() => {
+onEveryEngine((engine) => {
   test.each(["dpo sigmoid, accumulated", "sft packed"])("%s", async (name) => {
     const one = caseOf(name);
-    const differences = await compareCase(one, suite, FULL ? one.steps : 2);
+    const differences = await compareCase(one, suite, FULL && !SLOW.includes(engine) ? one.steps : 2);
     for (const [quantity, difference] of Object.entries(differences))
       expect(difference ?? 0, quantity).toBeLessThanOrEqual(ALLOWED);
     expect(differences.loss).not.toBeNull();
