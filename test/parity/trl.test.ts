@@ -5,6 +5,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { startEngine } from "../../src/engine/engine.ts";
+import { makeTokenizer } from "../../src/tokenizer/bpe.ts";
+import { type ChatMessage, renderChat } from "../../src/tokenizer/chatTemplate.ts";
 import { sftLoss } from "../../src/train/sft.ts";
 import { ENGINES } from "../engines.ts";
 import { FULL, onEveryEngine, SLOW } from "./engines.ts";
@@ -12,6 +14,7 @@ import { measure } from "./measure.ts";
 import { noiseParameters } from "./noise.ts";
 import { ALLOWED, AWAY, compareCase, readTrl, runCase, sftRun } from "./trlCases.ts";
 
+const QWEN25_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";
 const suite = readTrl();
 const caseOf = (name: string) => suite.cases.find((one) => one.name === name)!;
 
@@ -70,6 +73,33 @@ describe.skipIf(FULL)("engine onnx", () => {
     expect(ours.loss).toBeCloseTo(golden.loss[0], 5);
     expect(ours.entropy).toBeCloseTo(mean(entropies.map((x, i) => x * tokens[i])) / mean(tokens), 5);
     expect(Math.abs(ours.entropy - golden.entropy[0])).toBeGreaterThan(0.001);
+  });
+});
+
+describe("conversations, a byte as a token", () => {
+  const tokenizer = makeTokenizer(Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)));
+  const [imEnd, lineBreak] = [tokenizer.special.imEnd, 10];
+  const render = (messages: ChatMessage[], addGenerationPrompt = false) =>
+    renderChat(tokenizer, messages, { defaultSystem: QWEN25_SYSTEM, addGenerationPrompt });
+
+  test("SFT: the same ids; TRL also trains the line breaks before and after an answer, ours the answer and its end", () => {
+    for (const { messages, input_ids, labels } of suite.chats) {
+      const { inputIds, lossMask } = render(messages);
+      expect(inputIds).toEqual(input_ids);
+      const isExtra = (t: number) =>
+        input_ids[t] === lineBreak && labels[t] !== -100 && (labels[t - 1] === -100 || labels[t - 1] === imEnd);
+      expect(labels.map((label, t) => (label !== -100 && !isExtra(t) ? 1 : 0))).toEqual(lossMask);
+      expect(labels.filter((_, t) => isExtra(t))).toHaveLength(
+        2 * messages.filter(({ role }) => role === "assistant").length,
+      );
+    }
+  });
+
+  test("DPO: the prompt ends with the answer's header; TRL's answer ends with a line break after ours", () => {
+    const { prompt, prompt_ids, ...answers } = suite.pair;
+    expect(render(prompt, true).inputIds).toEqual(prompt_ids);
+    for (const side of ["chosen", "rejected"] as const)
+      expect(answers[`${side}_ids`]).toEqual([...tokenizer.encode(answers[side][0].content), imEnd, lineBreak]);
   });
 });
 

@@ -12,6 +12,7 @@ import { type PackedRow, packExamples } from "../../src/data/pack.ts";
 import { compile, type TensorMap } from "../../src/engine/engine.ts";
 import { fromHuggingFace, type Qwen2Config } from "../../src/model/config.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
+import type { ChatMessage } from "../../src/tokenizer/chatTemplate.ts";
 import { batchOf, microBatches, targetsOf, tokensOf } from "../../src/train/batch.ts";
 import {
   type DpoOptions,
@@ -75,19 +76,19 @@ export interface TrlSuite {
   config: Qwen2Config;
   cases: TrlCase[];
   golden: Record<string, Golden>;
+  /** Conversations as TRL's SFTTrainer makes them, with Qwen2.5's template and a byte as a token. */
+  chats: { messages: ChatMessage[]; input_ids: number[]; labels: number[] }[];
+  /** A pair as TRL's DPOTrainer makes it, likewise. */
+  pair: Record<"prompt" | "chosen" | "rejected", ChatMessage[]> & Record<string, number[]>;
 }
 
 /** The committed goldens, or those in another file. */
 export function readTrl(goldens = join(TRL, "golden.json")): TrlSuite {
   const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
   const { config, defaults, cases } = json(join(TRL, "cases.json"));
-  const { seed, cases: golden } = json(goldens);
-  return {
-    seed,
-    config: fromHuggingFace(config),
-    cases: cases.map((one: object) => ({ ...defaults, ...one })),
-    golden,
-  };
+  const { seed, cases: golden, chats, pair } = json(goldens);
+  const complete = cases.map((one: object) => ({ ...defaults, ...one }));
+  return { seed, config: fromHuggingFace(config), cases: complete, golden, chats, pair };
 }
 
 /** Runs TRL now, with other weights and data. */
