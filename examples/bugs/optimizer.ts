@@ -87,7 +87,7 @@ const statePosition = defineBug<MakeAdam, TwoGradients[]>({
       maxLength: 3,
     },
   ),
-  runs: 40,
+  runs: 20,
   async check(make, steps) {
     const [adam, inOneOrder] = [make(0.1), make(0.1)];
     try {
@@ -168,7 +168,7 @@ const decayOnNorms = defineBug<Update, { values: number[]; weightDecay: number }
     values: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 2 }),
     weightDecay: fc.constantFrom(0.1, 0.5),
   }),
-  runs: 30,
+  runs: 15,
   async check(update, { values, weightDecay }) {
     const after = await update(values, 0.1, weightDecay);
     for (const [i, value] of values.entries())

@@ -219,7 +219,7 @@ const referenceMoves = defineBug<Freeze, { weight: number; gradient: number }>({
   right: { file: "src/train/optimizer.ts", from: "if (backend.refCount(dataId) > 1) {", lines: 6 },
   file,
   inputs: fc.record({ weight: fc.integer({ min: -9, max: 9 }), gradient: fc.integer({ min: -9, max: 9 }) }),
-  runs: 40,
+  runs: 20,
   async check(freeze, { weight, gradient }) {
     const policy: Parameters = { w: tf.tensor1d([weight]) };
     const reference = freeze(policy);
