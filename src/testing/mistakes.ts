@@ -1,7 +1,7 @@
 /**
  * @file Mistakes that trainers have made in preference losses, as changes of the right one: what goes in (`Change`), or
  * what comes out (`Reading`). A wrong loss is named by the simplest mistakes that give its numbers on every pair it was
- * tried on; docs/check-losses.md lists where each was seen.
+ * tried on. The gallery (examples/bugs) has the public reports of those that were shipped.
  */
 import { type PairLogps, PREFERENCE_LOSSES, type PreferenceLossOptions, preferenceLoss } from "../losses/preference.ts";
 

@@ -1,6 +1,6 @@
 /**
- * @file Which claims hold for which preference loss (training-anchors: the table of variants in PAPER.md's terms), and
- * what a wrong one is called: the loss is asked for a dozen more batches, and the known mistakes are tried on them.
+ * @file Which claims hold for which preference loss, and what a wrong one is called: the loss is asked for a dozen more
+ * batches, and the known mistakes are tried on them.
  */
 import { PREFERENCE_LOSSES, type PreferenceLossOptions, type PreferenceLossType } from "../losses/preference.ts";
 import { makeRandom } from "../util/random.ts";

@@ -83,7 +83,7 @@ async function singlesOf(indices: readonly number[], ask: AskStep): Promise<Map<
   return singles;
 }
 
-const CLAIMS = [
+export const CLAIMS = [
   makeClaim({
     name: "the same twice",
     statement: "the same step from the same weights has the same loss",

@@ -46,7 +46,7 @@ const gradientOf = async (batch: TokenBatch, ask: AskTokens) => {
   return gradient;
 };
 
-const CLAIMS = [
+export const CLAIMS = [
   makeClaim({
     name: "the same twice",
     statement: "the same batch has the same loss whenever it is asked (dropout is off)",
