@@ -2,11 +2,13 @@
  * @file The `marco` command: `marco replicate`, `generate`, `chat`, `report`, `env`, `model`, `data`, `sft`, `dpo`,
  * `check-losses`.
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism, cpus, totalmem } from "node:os";
+import { join } from "node:path";
 import { Argument, Command } from "commander";
 import { ENGINES, startEngine } from "../engine/engine.ts";
 import { writeReport } from "../report/html.ts";
+import { writeTrainingReport } from "../report/trainingReport.ts";
 import { UserError } from "../util/assert.ts";
 import { addChatCommand } from "./chat.ts";
 import { addCheckLossesCommand } from "./checkLosses.ts";
@@ -38,7 +40,8 @@ await main(async () => {
     .description("write report.html of a finished run again")
     .argument("<folder>", "the run's folder")
     .action((folder: string) => {
-      console.log(writeReport(folder));
+      const ofTraining = existsSync(join(folder, "summary.json")) && existsSync(join(folder, "recipe.json"));
+      console.log((ofTraining ? writeTrainingReport : writeReport)(folder));
     });
   program
     .command("env")

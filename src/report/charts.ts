@@ -262,6 +262,33 @@ export function dpoCharts(metrics: MetricsLine[]): Markup[] {
   ].filter((chart) => chart !== undefined);
 }
 
+/** A bar for each language, longest first, and where it was before as a stroke. */
+export function languageBars(
+  title: string,
+  subtitle: string,
+  languages: { label: string; before?: number; after: number }[],
+): Markup | undefined {
+  if (languages.length < 2) return undefined;
+  const sorted = [...languages].sort((a, b) => b.after - a.after);
+  const alt = `${title}: ${sorted.map(({ label, after }) => `${label} ${after.toPrecision(3)}`).join(", ")}.`;
+  return figure(title, subtitle, alt, {
+    height: 50 + 15 * sorted.length,
+    marginLeft: 92,
+    y: { domain: sorted.map(({ label }) => label) },
+    marks: [
+      Plot.gridX({ stroke: "var(--line)", strokeOpacity: 1, ticks: 5 }),
+      Plot.axisX({ ticks: 5, tickSize: 3, label: null }),
+      Plot.axisY({ tickSize: 0, label: null }),
+      Plot.barX(sorted, { x: "after", y: "label", fill: "var(--stage1)", insetTop: 2, insetBottom: 2 }),
+      Plot.tickX(
+        sorted.filter(({ before }) => before !== undefined),
+        { x: "before", y: "label", stroke: "var(--text)", strokeWidth: 1.5 },
+      ),
+      Plot.ruleX([0], { stroke: "var(--soft)" }),
+    ],
+  });
+}
+
 // ------------------------------------------------------------------------------------------------ data
 
 /** Planned (tick) and realised (bar) shares, one chart per stage on the same scale. */

@@ -8,7 +8,7 @@ import { UserError } from "../util/assert.ts";
 import type { MetricsLine } from "../util/results.ts";
 import { writeWhole } from "../util/runDir.ts";
 import type { DataSummary, TrainingSummary } from "../util/trainingSummary.ts";
-import { bySteps, type Series, seriesOf } from "./charts.ts";
+import { bySteps, languageBars, type Series, seriesOf } from "./charts.ts";
 import { html, type Markup } from "./markup.ts";
 import { charts, page, section, settings, tables } from "./page.ts";
 import { labelOf } from "./paper.ts";
@@ -94,6 +94,11 @@ export function renderTrainingReport(
         one(`eval_${score}`, "Accuracy", `eval_${score}`),
         bySteps(dpo ? "Margin by group" : "Loss by group", `eval_GROUP_${metric}`, groups(metric)),
         bySteps("Early progress", `eval_GROUP_${score}`, groups(score)),
+        languageBars(
+          dpo ? "Margin by language" : "Loss by language",
+          "after training; the stroke: before",
+          languagesOf(summary, metric).map(({ label, before, after }) => ({ label, before, after })),
+        ),
       ]),
       tables(...earlyProgress(summary, metrics, score), ...byLanguage(summary, metric, score)),
     );
@@ -188,18 +193,29 @@ function earlyProgress({ method, steps }: TrainingSummary, metrics: MetricsLine[
   ];
 }
 
+/** The languages that were evaluated, with a metric of theirs before the first step and after the last. */
+function languagesOf(
+  { firstEvaluation, lastEvaluation }: Pick<TrainingSummary, "firstEvaluation" | "lastEvaluation">,
+  metric: string,
+) {
+  const suffix = `_${metric}`;
+  const skip = ["eval", ...Object.keys(GROUPS).map((group) => `eval_${group}`)];
+  return Object.entries(lastEvaluation ?? {})
+    .filter(([name]) => name.startsWith("eval_") && name.endsWith(suffix))
+    .map(([name, after]) => ({ name, after, prefix: name.slice(0, -suffix.length) }))
+    .filter(({ prefix }) => !skip.includes(prefix))
+    .map(({ name, after, prefix }) => {
+      return { prefix, label: labelOf(prefix.slice("eval_".length)), before: firstEvaluation?.[name], after };
+    });
+}
+
 function byLanguage(
   { method, firstEvaluation, lastEvaluation }: TrainingSummary,
   metric: string,
   score: string,
 ): Table[] {
   if (!lastEvaluation) return [];
-  const suffix = `_${metric}`;
-  const skip = ["eval", ...Object.keys(GROUPS).map((group) => `eval_${group}`)];
-  const prefixes = Object.keys(lastEvaluation)
-    .filter((name) => name.startsWith("eval_") && name.endsWith(suffix))
-    .map((name) => name.slice(0, -suffix.length))
-    .filter((prefix) => !skip.includes(prefix));
+  const prefixes = languagesOf({ lastEvaluation }, metric).map(({ prefix }) => prefix);
   const rows = ["eval", ...prefixes].map((prefix): Row => {
     const at = (when: Record<string, number> | undefined, name: string) => when?.[`${prefix}_${name}`];
     const [a, b] = [at(firstEvaluation, metric), at(lastEvaluation, metric)];
