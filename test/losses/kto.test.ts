@@ -52,7 +52,7 @@ describe("KTO", () => {
         for (const [i, good] of given.desirable.entries()) {
           expect(Math.sign(gradient[i])).toBe(good ? -1 : 1);
           expect(losses[i]).toBeGreaterThan(0);
-          expect(losses[i]).toBeLessThan(good ? options.desirableWeight! : options.undesirableWeight!);
+          expect(losses[i]).toBeLessThanOrEqual(good ? options.desirableWeight! : options.undesirableWeight!);
         }
       }),
     ));
