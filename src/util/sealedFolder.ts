@@ -74,11 +74,12 @@ export function removeSealed(path: string) {
   rmSync(`${path}.removed`, { recursive: true });
 }
 
-/** What {@link writeSealed} and {@link removeSealed} leave in a folder when they are killed. */
+/** Removes the folders in `folder` that {@link writeSealed} and {@link removeSealed} leave when they are killed. */
 export function removeUnfinished(folder: string) {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  for (const name of names)
-    if (/\.(partial|removed)$/.test(name)) rmSync(join(folder, name), { recursive: true, force: true });
+  const entries = existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
+  for (const entry of entries)
+    if (entry.isDirectory() && /\.(partial|removed)$/.test(entry.name))
+      rmSync(join(folder, entry.name), { recursive: true });
 }
 
 /** @throws UserError that names the file when the folder is not exactly what {@link writeSealed} wrote */

@@ -311,6 +311,19 @@ describe("a run", () => {
     );
   });
 
+  test("waits for onStep before it saves: a line that takes its time is in the checkpoint's log", async () => {
+    const folder = newFolder();
+    const log = join(folder, "metrics.jsonl");
+    const onStep = async (step: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      appendFileSync(log, `evaluated ${step}\n`);
+    };
+    await run(folder, { steps: 2, options: { onStep } });
+    const state = JSON.parse(readFileSync(join(folder, "checkpoint-2/trainer_state.json"), "utf8"));
+    expect(readFileSync(log, "utf8")).toBe("evaluated 0\nevaluated 1\n");
+    expect(state.logs).toEqual({ "metrics.jsonl": 24 });
+  });
+
   test("keeps the newest checkpoints, as many as it was told", async () => {
     await fc.assert(
       fc.asyncProperty(plan, async ({ total, everySteps, keep }) => {
