@@ -134,7 +134,7 @@ describe("a damaged checkpoint", () => {
         expect(message).toMatch(/; checkpoint-4 is whole: go on from it$/);
         rmSync(folder, { recursive: true });
       }),
-      { numRuns: 50 },
+      { numRuns: 30 },
     );
   });
 
@@ -147,7 +147,7 @@ describe("a damaged checkpoint", () => {
         expect(await refused(folder)).toMatch(/^checkpoint-5.*; checkpoint-4 is whole: go on from it$/);
         rmSync(folder, { recursive: true });
       }),
-      { numRuns: 20 },
+      { numRuns: 12 },
     );
   });
 
@@ -307,7 +307,7 @@ describe("a run", () => {
         ]);
         for (const folder of [whole, stopped]) rmSync(folder, { recursive: true });
       }),
-      { numRuns: 15 },
+      { numRuns: 9 },
     );
   });
 
@@ -339,7 +339,7 @@ describe("a run", () => {
         expect(seen).toEqual(made.map((_, i) => Math.min(i, keep))); // the last is removed after the next is whole
         rmSync(folder, { recursive: true });
       }),
-      { numRuns: 15 },
+      { numRuns: 9 },
     );
   });
 
