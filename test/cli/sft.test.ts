@@ -30,7 +30,7 @@ const chats = Array.from({ length: 24 }, (_, i) => ({
   ],
 }));
 beforeAll(async () => {
-  await saveTinyModel(at("tiny"), 128);
+  await saveTinyModel(at("tiny"), 128, { numHiddenLayers: 1 });
   writeFileSync(at("chats.jsonl"), chats.map((chat) => JSON.stringify(chat)).join("\n"));
 });
 
