@@ -1,17 +1,22 @@
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({
-  resolve: {
-    alias: {
-      "marco-mini/testing": new URL("./src/testing/index.ts", import.meta.url).pathname,
-      "marco-mini": new URL("./src/index.ts", import.meta.url).pathname,
-    },
+const resolve = {
+  alias: {
+    "marco-mini/testing": new URL("./src/testing/index.ts", import.meta.url).pathname,
+    "marco-mini": new URL("./src/index.ts", import.meta.url).pathname,
   },
+};
+const common = { setupFiles: ["test/setup.ts"], testTimeout: 60_000, pool: "forks" as const };
+/** Tests of how engines start, and of what they count from their start, have a process for each file. */
+const ALONE = "test/engine/**/*.test.ts";
+
+export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    setupFiles: ["test/setup.ts"],
-    testTimeout: 60_000,
     maxWorkers: 2,
-    pool: "forks",
+    projects: [
+      { resolve, test: { ...common, name: "engine", include: [ALONE] } },
+      // the others share their modules: reading them again for every file is a quarter of the time
+      { resolve, test: { ...common, name: "all", include: ["test/**/*.test.ts"], exclude: [ALONE], isolate: false } },
+    ],
   },
 });
