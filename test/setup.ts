@@ -1,7 +1,14 @@
 /**
  * @file Matchers: `toBeAllClose` compares arrays element by element and says how many differ, where and by how much.
  */
-import { expect } from "vitest";
+import fc from "fast-check";
+import { afterAll, expect, vi } from "vitest";
+
+// test files share a process (vitest.config.ts): none leaves its settings to the next
+fc.resetConfigureGlobal();
+afterAll(() => {
+  vi.restoreAllMocks();
+});
 
 interface Tolerance {
   atol?: number;

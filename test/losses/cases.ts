@@ -6,8 +6,10 @@ import {
   type PreferenceLossOptions,
   preferenceLoss,
 } from "../../src/losses/preference.ts";
+import { between } from "../arbitraries.ts";
 
-fc.configureGlobal({ numRuns: 40 }); // a formula that is wrong is wrong nearly everywhere
+/** For the properties of a file: a formula that is wrong is wrong nearly everywhere. */
+export const fewRuns = () => fc.configureGlobal({ numRuns: 40 });
 
 /** Every loss with the options that change its formula; β is filled in by the test. */
 export const CASES: Omit<PreferenceLossOptions, "beta">[] = [
@@ -43,10 +45,6 @@ export const toPairs = (pairs: readonly Pair[]): PairLogps => ({
   chosenTokens: pairs.map((pair) => pair.chosenTokens),
   rejectedTokens: pairs.map((pair) => pair.rejectedTokens),
 });
-
-/** A number drawn evenly; fc.double draws bit patterns, nine in ten of them nearer to 0 than 1e-6. */
-export const between = (min: number, max: number) =>
-  fc.integer({ min: 0, max: 2 ** 30 }).map((n) => min + ((max - min) * n) / 2 ** 30);
 
 /** An answer of 1 to 20 tokens, on average 0.02 to 4 nats each, with a log ratio to the reference of at most ±6. */
 const answer = fc.record({ tokens: fc.integer({ min: 1, max: 20 }), mean: between(-4, -0.02), ratio: between(-6, 6) });

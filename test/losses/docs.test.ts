@@ -11,9 +11,10 @@ import {
   type PreferenceLossOptions,
   type PreferenceLossType,
 } from "../../src/losses/preference.ts";
+import { between } from "../arbitraries.ts";
 import {
   beta,
-  between,
+  fewRuns,
   isBroken,
   lossesOf,
   lossOf,
@@ -24,6 +25,8 @@ import {
   slopesOf,
   sumOf,
 } from "./cases.ts";
+
+fewRuns();
 
 const page = readFileSync("docs/losses.md", "utf8");
 /** The rows of the table below a heading, without the two that head it. */

@@ -6,10 +6,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { softplus } from "../../src/losses/numerics.ts";
 import { type PreferenceLossOptions, preferenceLoss } from "../../src/losses/preference.ts";
+import { between } from "../arbitraries.ts";
 import {
   beta,
-  between,
   CASES,
+  fewRuns,
   isBroken,
   lossesOf,
   lossOf,
@@ -22,6 +23,8 @@ import {
   sumOf,
   toPairs,
 } from "./cases.ts";
+
+fewRuns();
 
 type Case = Omit<PreferenceLossOptions, "beta">;
 const margin = between(-40, 40);

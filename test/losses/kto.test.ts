@@ -4,8 +4,11 @@ import { describe, expect, test } from "vitest";
 import { type KtoLogps, type KtoOptions, ktoLoss } from "../../src/losses/kto.ts";
 import { lengthDesensitized } from "../../src/losses/lengthDesensitized.ts";
 import { preferenceLoss } from "../../src/losses/preference.ts";
+import { between } from "../arbitraries.ts";
 import { finiteDifferences } from "../ops/finiteDifferences.ts";
-import { beta, between } from "./cases.ts";
+import { beta, fewRuns } from "./cases.ts";
+
+fewRuns();
 
 const ratio = between(-20, 20);
 const answer = fc.record({ ratio, reference: between(-80, 0), desirable: fc.boolean(), kl: ratio });

@@ -6,7 +6,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type PreferenceLossOptions, preferenceLoss } from "../../src/losses/preference.ts";
 import { finiteDifferences } from "../ops/finiteDifferences.ts";
-import { beta, CASES, lossesOf, nameOf, type Pair, pair, toPairs } from "./cases.ts";
+import { beta, CASES, fewRuns, lossesOf, nameOf, type Pair, pair, toPairs } from "./cases.ts";
+
+fewRuns();
 
 /** Training-anchors' table: β = 0.1, policy = reference. */
 const AT_START: [Omit<PreferenceLossOptions, "beta">, number][] = [

@@ -5,9 +5,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type PreferenceLossOptions, preferenceLoss } from "../../src/losses/preference.ts";
+import { between } from "../arbitraries.ts";
 import {
   beta,
-  between,
+  fewRuns,
   isBroken,
   lossesOf,
   lossOf,
@@ -18,6 +19,8 @@ import {
   sumOf,
   toPairs,
 } from "./cases.ts";
+
+fewRuns();
 
 const ratio = between(-40, 40);
 const close = (x: number, y: number, tolerance = 1e-11) =>

@@ -4,8 +4,9 @@ import { describe, expect, test } from "vitest";
 import { displacementAlarm } from "../../src/train/displacement.ts";
 import { pairMetrics } from "../../src/train/evaluatePairs.ts";
 import type { MetricsLine } from "../../src/util/results.ts";
+import { between } from "../arbitraries.ts";
 
-const logp = fc.double({ min: -50, max: 0, noNaN: true });
+const logp = between(-50, 0);
 const pair = fc.record({
   language: fc.constantFrom("en", "de", "ne", "xx"),
   tokens: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
@@ -76,7 +77,7 @@ describe("held-out pairs", () => {
 
   test("property: the chosen shift is in nats per token, so beta and the rejected answers do not move it", () => {
     fc.assert(
-      fc.property(some, fc.double({ min: 0.01, max: 5, noNaN: true }), (pairs, beta) => {
+      fc.property(some, between(0.01, 5), (pairs, beta) => {
         const shift = metricsOf(pairs).eval_chosen_logp_shift;
         expect(metricsOf(pairs, beta).eval_chosen_logp_shift).toBe(shift);
         const others = pairs.map((one) => ({ ...one, policy: [one.policy[0], -7] }));

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { continualSequences, PRESETS, type Preset, type PresetName, scheduleOf } from "../../src/train/presets.ts";
 import { cosineLearningRate } from "../../src/train/schedule.ts";
+import { between } from "../arbitraries.ts";
 
 const schedule = { maxLearningRate: 0.01, minRatio: 0.1, warmupTokens: 1000, totalTokens: 11_000 };
 const at = (tokens: number) => cosineLearningRate(tokens, schedule);
@@ -25,8 +26,8 @@ describe("cosine with warm-up", () => {
 
   const schedules = fc
     .record({
-      maxLearningRate: fc.double({ min: 1e-7, max: 1, noNaN: true }),
-      minRatio: fc.double({ min: 0, max: 1, noNaN: true }),
+      maxLearningRate: between(1e-7, 1),
+      minRatio: between(0, 1),
       warmupTokens: fc.nat(10_000),
       decayTokens: fc.integer({ min: 1, max: 100_000 }),
     })
@@ -34,29 +35,24 @@ describe("cosine with warm-up", () => {
 
   test("rises to W, falls to D, and stays between 0 and the maximum", () => {
     fc.assert(
-      fc.property(
-        schedules,
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (s, x, y) => {
-          const [low, high] = [Math.min(x, y), Math.max(x, y)];
-          const rise = [low, high].map((f) => cosineLearningRate(f * s.warmupTokens, s));
-          const fall = [low, high].map((f) =>
-            cosineLearningRate(s.warmupTokens + f * (s.totalTokens - s.warmupTokens), s),
-          );
-          const slack = 1 + 1e-12;
-          expect(rise[0]).toBeLessThanOrEqual(rise[1] * slack);
-          expect(fall[1]).toBeLessThanOrEqual(fall[0] * slack);
-          expect(Math.max(...rise, ...fall)).toBeLessThanOrEqual(s.maxLearningRate * slack);
-          expect(Math.min(...fall)).toBeGreaterThanOrEqual(s.minRatio * s.maxLearningRate * (2 - slack));
-        },
-      ),
+      fc.property(schedules, between(0, 1), between(0, 1), (s, x, y) => {
+        const [low, high] = [Math.min(x, y), Math.max(x, y)];
+        const rise = [low, high].map((f) => cosineLearningRate(f * s.warmupTokens, s));
+        const fall = [low, high].map((f) =>
+          cosineLearningRate(s.warmupTokens + f * (s.totalTokens - s.warmupTokens), s),
+        );
+        const slack = 1 + 1e-12;
+        expect(rise[0]).toBeLessThanOrEqual(rise[1] * slack);
+        expect(fall[1]).toBeLessThanOrEqual(fall[0] * slack);
+        expect(Math.max(...rise, ...fall)).toBeLessThanOrEqual(s.maxLearningRate * slack);
+        expect(Math.min(...fall)).toBeGreaterThanOrEqual(s.minRatio * s.maxLearningRate * (2 - slack));
+      }),
     );
   });
 
   test("has no jump: a token more changes it by no more than the steepest slope", () => {
     fc.assert(
-      fc.property(schedules, fc.double({ min: 0, max: 1.2, noNaN: true }), (s, where) => {
+      fc.property(schedules, between(0, 1.2), (s, where) => {
         const tokens = Math.floor(where * s.totalTokens);
         const slope = Math.max(1 / Math.max(1, s.warmupTokens), Math.PI / 2 / (s.totalTokens - s.warmupTokens));
         const change = Math.abs(cosineLearningRate(tokens + 1, s) - cosineLearningRate(tokens, s));

@@ -18,8 +18,10 @@ import {
   preferenceLosses,
 } from "../../src/train/losses.ts";
 import { ENGINES } from "../engines.ts";
-import { CASES, nameOf, pair, ratios, toPairs } from "../losses/cases.ts";
+import { CASES, fewRuns, nameOf, pair, ratios, toPairs } from "../losses/cases.ts";
 import { largest, normals } from "../ops/finiteDifferences.ts";
+
+fewRuns();
 
 /** Multiples of 1/64: float32 has them and their differences exactly, so that ratios tie in both versions or in none. */
 const drawn = toPairs(
