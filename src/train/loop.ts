@@ -10,10 +10,13 @@ import { type AdamWOptions, type AdamWState, makeAdamW } from "./optimizer.ts";
 import { type CosineSchedule, cosineLearningRate } from "./schedule.ts";
 
 /**
- * The scalar to minimise and scalars to log, by TRL's names. All of them must add up over the micro-batches of a step
- * (see `microBatches`).
+ * The scalar to minimise, scalars to log, by TRL's names, and how many items (tokens) the loss averages over, where that
+ * can be none: a step of none is skipped, and said. All must add up over the micro-batches of a step (see `microBatches`).
  */
-export type LossFunction = (parameters: Parameters, batch: TensorMap) => { loss: tf.Scalar; metrics?: TensorMap };
+export type LossFunction = (
+  parameters: Parameters,
+  batch: TensorMap,
+) => { loss: tf.Scalar; metrics?: TensorMap; items?: tf.Tensor };
 
 /** One logged step: `loss`, `learning_rate`, `grad_norm` and the method's metrics. */
 export type StepMetrics = Record<string, number>;
@@ -71,6 +74,8 @@ const later: (resume: (value: unknown) => void) => void = globalThis.setImmediat
 
 /** Marks an input that is the sum over the step's earlier micro-batches. */
 const SUM = "sum of ";
+/** The output that is `items`. */
+const ITEMS = "items that count";
 
 /**
  * Trains `parameters` in place, with fresh optimiser moments or those of a checkpoint. Returns the number of steps done,
@@ -100,7 +105,7 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
       let metrics: TensorMap = {};
       const { value, grads } = tf.valueAndGrads((...values: tf.Tensor[]) => {
         const result = lossFunction(Object.fromEntries(names.map((name, i) => [name, values[i]])), batch);
-        metrics = result.metrics ?? {};
+        metrics = { ...result.metrics, ...(result.items && { [ITEMS]: result.items }) };
         for (const metric of Object.values(metrics)) tf.keep(metric);
         return result.loss;
       })(names.map((name) => inputs[name]));
@@ -135,14 +140,16 @@ export async function train(parameters: Parameters, options: TrainOptions): Prom
       }
       const gradients = Object.fromEntries(names.map((name) => [name, outputs[name]]));
       const learningRate = cosineLearningRate((step + 1) * tokensPerStep, schedule);
-      const metrics: StepMetrics = {};
+      const scalars: StepMetrics = {};
       for (const name of Object.keys(outputs))
-        if (!(name in gradients)) metrics[name] = (await outputs[name].data())[0];
+        if (!(name in gradients)) scalars[name] = (await outputs[name].data())[0];
+      const { [ITEMS]: items, ...metrics } = scalars;
       metrics.learning_rate = learningRate;
-      metrics.grad_norm = await optimizer.step(gradients, learningRate);
+      metrics.grad_norm = items === 0 ? 0 : await optimizer.step(gradients, learningRate);
       let skipped: string | undefined;
-      if (!Number.isFinite(metrics.grad_norm)) {
-        skipped = `step ${step}: ${await firstNonFinite(gradients)}`;
+      if (items === 0 || !Number.isFinite(metrics.grad_norm)) {
+        const why = items === 0 ? "every label of its batch is ignored" : await firstNonFinite(gradients);
+        skipped = `step ${step}: ${why}`;
         metrics.skipped_steps = ++skippedSteps;
         if (onNonFinite === "stop")
           throw new UserError(

@@ -12,7 +12,7 @@ export * from "./preferenceLosses.ts";
 /**
  * Cross-entropy per counted token: -Σ logprobs / Σ counted. Both [B, T]; logprobs are 0 where not counted. A
  * micro-batch divides by the counted tokens of its whole step instead: `numItemsInBatch`, see `microBatches`. 0, with
- * gradients 0, where nothing counts.
+ * gradients 0, where nothing counts; training skips such a step.
  */
 export function crossEntropy(logprobs: tf.Tensor, counted: tf.Tensor, numItemsInBatch?: tf.Tensor): tf.Scalar {
   return tf.neg(tf.div(tf.sum(logprobs), tf.maximum(numItemsInBatch ?? tf.sum(counted), 1))) as tf.Scalar;

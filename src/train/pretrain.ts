@@ -1,6 +1,7 @@
 /**
  * @file Continual pretraining (paper section 3.2): next-token cross-entropy over every token of the packed rows.
  */
+import * as tf from "@tensorflow/tfjs-core";
 import type { Qwen2Config } from "../model/config.ts";
 import { type ForwardOptions, labelLogprobs } from "../model/qwen2.ts";
 import { causalMask } from "../ops/attention.ts";
@@ -12,6 +13,6 @@ export function pretrainLoss(config: Qwen2Config, forward: ForwardOptions = {}):
   return (parameters, { inputIds, labels, documentIds, positionIds, numItemsInBatch }) => {
     const input = { inputIds, positionIds, mask: causalMask(documentIds), ...forward };
     const { logprobs, counted } = labelLogprobs(parameters, config, input, labels);
-    return { loss: crossEntropy(logprobs, counted, numItemsInBatch) };
+    return { loss: crossEntropy(logprobs, counted, numItemsInBatch), items: tf.sum(counted) };
   };
 }

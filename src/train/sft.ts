@@ -29,6 +29,7 @@ export function sftLoss(config: Qwen2Config, { metrics, ...forward }: LossOption
     return {
       loss: crossEntropy(answers.logprobs, answers.counted, numItemsInBatch),
       metrics: { answer_tokens: tokens, ...(metrics === "full" ? full() : {}) },
+      items: tokens,
     };
   };
 }

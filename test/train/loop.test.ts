@@ -8,7 +8,7 @@ import { answerRow } from "../../src/data/chatRows.ts";
 import { startEngine, type TensorMap } from "../../src/engine/engine.ts";
 import { initParameters } from "../../src/model/init.ts";
 import type { Parameters } from "../../src/model/qwen2.ts";
-import { batchOf } from "../../src/train/batch.ts";
+import { batchOf, microBatches, targetsOf } from "../../src/train/batch.ts";
 import { type StepMetrics, type TrainOptions, train } from "../../src/train/loop.ts";
 import { PAPER_ADAMW } from "../../src/train/optimizer.ts";
 import { pretrainLoss } from "../../src/train/pretrain.ts";
@@ -163,11 +163,18 @@ describe.each(ENGINES)("engine %s", (engine) => {
     tf.dispose(parameters);
   });
 
-  test("a batch without a single label is such a step too", async () => {
-    const { log, values } = await run(1, {
-      batchAt: () => batchOf([answerRow(randomIds(5, "prompt"), [], 16, 0)]),
+  test("a batch without a single label is such a step too, in parts as well", async () => {
+    const nothing = answerRow(randomIds(5, "prompt"), [], 16, 0);
+    const steps: [StepMetrics, string | undefined][] = [];
+    const { values } = await run(2, {
+      batchAt: (step) => microBatches([nothing, nothing], 2 - step, batchOf, targetsOf),
+      onStep: (_, __, metrics, skipped) => steps.push([metrics, skipped]),
     });
-    expect(log[0].skipped_steps).toBe(1);
+    expect(steps.map(([, why]) => why)).toEqual([0, 1].map((i) => `step ${i}: every label of its batch is ignored`));
+    expect(steps.map(([{ loss, grad_norm, skipped_steps }]) => [Math.abs(loss), grad_norm, skipped_steps])).toEqual([
+      [0, 0, 1],
+      [0, 0, 2],
+    ]);
     const fresh = initParameters(TINY, 1);
     expect(values).toEqual(snapshot(fresh));
     tf.dispose(fresh);

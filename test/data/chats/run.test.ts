@@ -342,7 +342,7 @@ describe("after a stop", () => {
 
 test("unknown keys and wrong values of a recipe are one line that names them", () => {
   expect(() => parseChatsRecipe({ qualty: false }, "r.yaml")).toThrow(
-    'r.yaml: recipe: Unrecognized key: "qualty"; see marco data sft --print-recipe',
+    'r.yaml: recipe: Unrecognized key: "qualty"; did you mean quality?; see marco data sft --print-recipe',
   );
   expect(() => parseChatsRecipe({ semantic: { below: 2 } })).toThrow(/^recipe: semantic/);
   expect(() => parseChatsRecipe({ quality: { model: { model: "m" } } })).toThrow(

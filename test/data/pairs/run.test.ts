@@ -157,7 +157,9 @@ test("a side without the other, an unknown kind of file and one language are ref
   writeFileSync(at("x.docx"), "");
   await expect(refused([at("x.docx")])).rejects.toThrow(/unknown kind of file; expected \.tmx, \.tsv/);
   await expect(refused([at("m.en")], { targetLanguage: "en-GB" })).rejects.toThrow(/both languages are "en"/);
-  expect(() => parsePairsRecipe({ blok: 3 })).toThrow(/Unrecognized key: "blok"; see marco data pairs/);
+  expect(() => parsePairsRecipe({ blok: 3 })).toThrow(
+    /Unrecognized key: "blok"; did you mean block\?; see marco data pairs/,
+  );
 });
 
 test("the command, killed and started again, writes what one without a kill does", async () => {
