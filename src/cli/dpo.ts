@@ -3,8 +3,8 @@ import { basename, join, resolve } from "node:path";
 import * as tf from "@tensorflow/tfjs-core";
 import type { Command } from "commander";
 import { stringify } from "yaml";
-import { encodePair, readPairRow } from "../data/tuning/pairs.ts";
-import { countTokens, isHeldOut, readTuningRows } from "../data/tuning/rows.ts";
+import { targetsIn } from "../data/pack.ts";
+import { type EncodedPair, encodePair, readPairRow } from "../data/tuning/pairs.ts";
 import { renderChatText } from "../tokenizer/chatTemplate.ts";
 import { loadVocabulary } from "../tokenizer/tokenizerFiles.ts";
 import { microBatches } from "../train/batch.ts";
@@ -19,7 +19,6 @@ import {
 } from "../train/dpoRecipe.ts";
 import { pairMetrics } from "../train/evaluatePairs.ts";
 import {
-  answerTokens,
   makePairScorer,
   type PairScores,
   type PairSequences,
@@ -32,6 +31,7 @@ import { UserError } from "../util/assert.ts";
 import { openFolder } from "./answers.ts";
 import { hashOf } from "./ownModel.ts";
 import { type Prepared, runTuning, type Tuning, type TuningFlags, withTuningFlags } from "./tuning.ts";
+import { readTuningData } from "./tuningData.ts";
 
 interface Flags extends TuningFlags {
   reference?: string;
@@ -56,50 +56,22 @@ type Example = PairSequences & { language: string };
 async function prepare(tuning: Tuning, recipe: DpoRecipe, referenceFolder?: string): Promise<Prepared> {
   const { flags, tokenizer, config, parameters, maxLength, defaultSystem, part, stop } = tuning;
   const padId = tokenizer.special.endOfText;
-  const { truncation, evalFraction, seed, padToMultipleOf, beta } = recipe;
-  const progress = part("pairs");
-  const notes: Record<string, number> = {};
-  const read = (files: readonly string[]) =>
-    readTuningRows(
-      files,
-      (row, id) => {
-        const pair = readPairRow(row, seed, id);
-        if (typeof pair === "string") return pair;
-        const encoded = encodePair(tokenizer, pair, { defaultSystem, maxLength, truncation });
-        return { encoded, language: pair.language, question: renderChatText(pair.prompt, { defaultSystem: null }) };
-      },
-      { stop, onProgress: (rows) => progress.update(rows, rows, "rows read") },
-    );
-  type Item = Awaited<ReturnType<typeof read>>["items"][number];
-  const side = (items: readonly Item[]) => {
-    const dropped: Record<string, number> = {};
-    const examples: Example[] = [];
-    let truncated = 0;
-    for (const { encoded, language } of items) {
-      if (typeof encoded === "string") dropped[encoded] = (dropped[encoded] ?? 0) + 1;
-      else {
-        examples.push({ chosen: encoded.chosen, rejected: encoded.rejected, language });
-        truncated += Number(encoded.cut > 0);
-        if (!encoded.promptIsPrefix) notes.promptIsNoPrefix = (notes.promptIsNoPrefix ?? 0) + 1;
-      }
-    }
-    const sequences = examples.map(({ language, chosen, rejected }) => ({ language, sequences: [chosen, rejected] }));
-    return { examples, summary: { examples: examples.length, dropped, truncated, byLanguage: countTokens(sequences) } };
-  };
-  const given = await read(flags.data);
-  const other = flags.evalData ? await read(flags.evalData) : undefined;
-  const isOut = ({ question }: Item) => evalFraction > 0 && isHeldOut(question, evalFraction, seed);
-  const train = side(given.items.filter((item) => !isOut(item)));
-  const heldOut = other || evalFraction > 0 ? side(other?.items ?? given.items.filter(isOut)) : undefined;
-  progress.end(`${train.examples.length} to train on${heldOut ? `, ${heldOut.examples.length} held out` : ""}`);
-  if (train.examples.length === 0)
-    throw new UserError(
-      `--data: no pair to train on is left of ${given.rows} rows ${JSON.stringify(train.summary.dropped)}; raise maxLength, or set truncation: truncate`,
-    );
-  if (heldOut?.examples.length === 0)
-    throw new UserError(
-      `${other ? "--eval-data" : `evalFraction ${evalFraction}`}: no pair is held out of ${(other ?? given).rows} rows; expected at least one`,
-    );
+  const { truncation, seed, padToMultipleOf, beta } = recipe;
+  const data = await readTuningData<EncodedPair>(
+    tuning,
+    recipe,
+    "pair",
+    (row, id) => {
+      const pair = readPairRow(row, seed, id);
+      if (typeof pair === "string") return pair;
+      const encoded = encodePair(tokenizer, pair, { defaultSystem, maxLength, truncation });
+      return { encoded, language: pair.language, question: renderChatText(pair.prompt, { defaultSystem: null }) };
+    },
+    ({ chosen, rejected }) => [chosen, rejected],
+  );
+  const { train, heldOut } = data;
+  const all = [train, ...(heldOut ? [heldOut] : [])].flatMap(({ examples }) => examples);
+  const promptIsNoPrefix = all.filter(({ promptIsPrefix }) => !promptIsPrefix).length;
 
   const options = preferenceOptionsOf(recipe);
   const reference = needsReference(recipe) ? await openReference(tuning, referenceFolder, recipe) : undefined;
@@ -139,9 +111,9 @@ async function prepare(tuning: Tuning, recipe: DpoRecipe, referenceFolder?: stri
       padToMultipleOf,
     );
   return {
-    rows: given.rows + (other?.rows ?? 0),
-    quarantined: [...given.quarantined, ...(other?.quarantined ?? [])],
-    notes,
+    rows: data.rows,
+    quarantined: data.quarantined,
+    notes: promptIsNoPrefix > 0 ? { promptIsNoPrefix } : {},
     train: train.summary,
     evaluation: heldOut?.summary,
     reference: reference?.name ?? null,
@@ -182,7 +154,7 @@ async function prepare(tuning: Tuning, recipe: DpoRecipe, referenceFolder?: stri
         chosen_logp_shift: chosenShift(
           metrics,
           beta,
-          indices.map((i) => answerTokens(train.examples[i].chosen)),
+          indices.map((i) => targetsIn(train.examples[i].chosen)),
         ),
       }),
       watch: (lines) => displacementAlarm(lines, recipe.chosenLogpAlarm),

@@ -75,6 +75,9 @@ export interface MaskedExample {
   lossMask: readonly number[];
 }
 
+/** How many tokens of an example are predicted: those of its mask, but never its first. */
+export const targetsIn = ({ lossMask }: MaskedExample) => lossMask.reduce((n, m, t) => n + (m && t > 0 ? 1 : 0), 0);
+
 export interface PackedExamples {
   rows: PackedRow[];
   /** Indices into the given examples: those of each row, in order of place. */
@@ -114,9 +117,9 @@ export function packExamples(examples: readonly MaskedExample[], T: number, padI
   const tooLong: number[] = [];
   const withoutLabel: number[] = [];
   const kept: number[] = [];
-  examples.forEach(({ inputIds, lossMask }, i) => {
-    if (inputIds.length > T) tooLong.push(i);
-    else if (!lossMask.some((m, t) => m && t > 0)) withoutLabel.push(i);
+  examples.forEach((example, i) => {
+    if (example.inputIds.length > T) tooLong.push(i);
+    else if (targetsIn(example) === 0) withoutLabel.push(i);
     else kept.push(i);
   });
   const lengths = kept.map((i) => examples[i].inputIds.length);

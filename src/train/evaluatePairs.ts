@@ -2,11 +2,12 @@
  * @file Held-out preference pairs during DPO: loss, rewards and accuracy by TRL's names, of all, by language and by group;
  * and how far the chosen answers have become less likely. In float64, from the log-probabilities of policy and reference.
  */
+import { targetsIn } from "../data/pack.ts";
 import { type PreferenceLossOptions, preferenceLoss } from "../losses/preference.ts";
 import { groupBy } from "../util/arrays.ts";
 import { groupOfLanguage } from "./evaluateChats.ts";
 import type { StepMetrics } from "./loop.ts";
-import { answerTokens, type PairScores, type PairSequences } from "./pairScores.ts";
+import type { PairScores, PairSequences } from "./pairScores.ts";
 
 export interface ScoredPairs {
   pairs: readonly (PairSequences & { language: string })[];
@@ -25,7 +26,7 @@ export function pairMetrics({ pairs, policy, reference }: ScoredPairs, options: 
     const pick = (values: readonly number[]) => members.map((i) => values[i]);
     const n = members.length;
     const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / n;
-    const tokens = (side: "chosen" | "rejected") => members.map((i) => answerTokens(pairs[i][side]));
+    const tokens = (side: "chosen" | "rejected") => members.map((i) => targetsIn(pairs[i][side]));
     const logps = {
       ...{ policyChosen: pick(policy.chosen), policyRejected: pick(policy.rejected) },
       ...{ referenceChosen: pick(reference.chosen), referenceRejected: pick(reference.rejected) },

@@ -53,9 +53,6 @@ export const pairRows = (
   referenceRejected: reference[1],
 });
 
-/** Counted tokens of an answer. */
-export const answerTokens = ({ lossMask }: MaskedExample) => lossMask.reduce((n, m) => n + m, 0);
-
 /** Tokens that are computed at once. */
 const TOKENS_PER_RUN = 2048;
 

@@ -7,7 +7,7 @@ import { type ChatMessage, renderChat } from "../../tokenizer/chatTemplate.ts";
 import { readChat } from "../chats/readChat.ts";
 import { repairTurns, type TurnRepair } from "../chats/turns.ts";
 import type { Row } from "../files/readRows.ts";
-import type { MaskedExample } from "../pack.ts";
+import { type MaskedExample, targetsIn } from "../pack.ts";
 import { languageOf } from "./rows.ts";
 
 export interface ChatRow {
@@ -63,7 +63,7 @@ export function encodeChat(
   const cut = Math.max(0, rendered.inputIds.length - maxLength);
   if (cut > 0 && truncation === "drop") return "tooLong";
   const example = { inputIds: rendered.inputIds.slice(0, maxLength), lossMask: lossMask.slice(0, maxLength), cut };
-  return example.lossMask.some((m, t) => m && t > 0) ? example : "withoutAnswer";
+  return targetsIn(example) > 0 ? example : "withoutAnswer";
 }
 
 /** The mask with its last run of ones alone: the role header between two answers keeps their runs apart. */

@@ -7,7 +7,7 @@ import { basename } from "node:path";
 import { Stopped } from "../../util/assert.ts";
 import type { LanguageTokens } from "../../util/trainingSummary.ts";
 import { type Row, readRows } from "../files/readRows.ts";
-import { IGNORE, type MaskedExample, type PackedRow } from "../pack.ts";
+import { IGNORE, type MaskedExample, type PackedRow, targetsIn } from "../pack.ts";
 
 /** A row that could not be used. */
 export interface Quarantined {
@@ -68,8 +68,6 @@ export function isHeldOut(key: string, fraction: number, seed: number): boolean 
   return createHash("sha256").update(`${seed}\n${key}`).digest().readUIntBE(0, 6) / 2 ** 48 < fraction;
 }
 
-const targets = ({ lossMask }: MaskedExample) => lossMask.reduce((n, m, t) => n + (m && t > 0 ? 1 : 0), 0);
-
 /** Counts by language, in the order of the names. An example's sequences (one chat, two answers) are counted together. */
 export function countTokens(
   examples: readonly { language: string; sequences: readonly MaskedExample[] }[],
@@ -81,7 +79,7 @@ export function countTokens(
     count.examples++;
     for (const sequence of sequences) {
       count.tokens += sequence.inputIds.length;
-      count.answerTokens += targets(sequence);
+      count.answerTokens += targetsIn(sequence);
     }
   }
   return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
