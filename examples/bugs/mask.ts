@@ -381,7 +381,7 @@ const fullyMasked = defineBug({
   claim: "Every row has at least one target, however long the examples were.",
   correct: packDropping,
   broken: packCutting,
-  right: { file: "src/data/pack.ts", from: "if (inputIds.length > T) tooLong.push(i);", lines: 3 },
+  right: { file: "src/data/pack.ts", from: "if (example.inputIds.length > T) tooLong.push(i);", lines: 3 },
   file,
   inputs: fc.record({ prompt: someWords(4), answer: someWords() }),
   check(pack, example) {
