@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import fc from "fast-check";
 import type { AttentionShape, Parameters } from "marco-mini";
 import * as marco from "marco-mini";
-import { type Bug, type Curve, defineBug, expectNear } from "./bug.ts";
+import { type Bug, type Curve, defineBug, expectNear, type Picture } from "./bug.ts";
 import { echoRows, experiment, inOrder, metricCurve, numbers, randomOf, TINY, WORDS } from "./tiny.ts";
 
 const file = "examples/bugs/model.ts";
@@ -31,7 +31,7 @@ async function trainedModel(): Promise<Parameters> {
 }
 
 /** Further training of the checkpoint as it is and as the bug reads it: `misread` gives the weights that compute the same. */
-async function readings(misread: (parameters: Parameters) => Parameters): Promise<Curve[]> {
+async function readings(shows: string, misread: (parameters: Parameters) => Parameters): Promise<Picture> {
   const trained = await trainedModel();
   const rows = echoRows("further", 400);
   const batchAt = (step: number) => marco.batchOf(inOrder(rows, 4)(step));
@@ -47,10 +47,15 @@ async function readings(misread: (parameters: Parameters) => Parameters): Promis
     });
   const curves = [await run("read right", "correct", copy()), await run("read wrong", "broken", misread(copy()))];
   tf.dispose(trained);
-  return curves;
+  return {
+    title: "A checkpoint trained further",
+    y: "training loss, nats per token",
+    x: "step",
+    curves,
+    shows,
+    holds: curves[1].points[0].y > curves[0].points[0].y + 0.5,
+  };
 }
-
-const jumps = (curves: Curve[]) => curves[1].points[0].y > curves[0].points[0].y + 0.5;
 
 /** Rows of a weight [out, in] or elements of a bias [out] in another order. */
 const reorder = (x: tf.Tensor, order: number[], axis = 0): tf.Tensor => {
@@ -172,24 +177,15 @@ const lostBias = defineBug<Logits, { projection: string; by: number }>({
     });
     if (!(changed > 0)) throw new Error(`${by} added to the bias of ${projection} changes no logit`);
   },
-  async picture() {
-    const curves = await readings((parameters) => {
+  picture: () =>
+    readings("Without its biases the checkpoint starts over, although every weight is there.", (parameters) => {
       for (const name of Object.keys(parameters).filter((name) => name.endsWith(".bias"))) {
         const zeros = tf.zerosLike(parameters[name]);
         parameters[name].dispose();
         parameters[name] = zeros;
       }
       return parameters;
-    });
-    return {
-      title: "A checkpoint trained further",
-      y: "training loss, nats per token",
-      x: "step",
-      curves,
-      shows: "Without its biases the checkpoint starts over, although every weight is there.",
-      holds: jumps(curves),
-    };
-  },
+    }),
 });
 
 // ------------------------------------------------------------------------------------------------ interleaved RoPE
@@ -253,24 +249,17 @@ const interleaved = defineBug<Rope, { x: number[]; position: number }>({
         1e-4,
       );
   },
-  async picture() {
-    const curves = await readings((parameters) => {
-      for (const name of Object.keys(parameters)) {
-        if (name.includes("q_proj")) parameters[name] = reorder(parameters[name], pairsToHalves(H, D));
-        if (name.includes("k_proj")) parameters[name] = reorder(parameters[name], pairsToHalves(K, D));
-      }
-      return parameters;
-    });
-    return {
-      title: "A checkpoint trained further",
-      y: "training loss, nats per token",
-      x: "step",
-      curves,
-      shows:
-        "Read with the other layout, the heads look at other positions: the model has to learn to look back again.",
-      holds: jumps(curves),
-    };
-  },
+  picture: () =>
+    readings(
+      "Read with the other layout, the heads look at other positions: the model has to learn to look back again.",
+      (parameters) => {
+        for (const name of Object.keys(parameters)) {
+          if (name.includes("q_proj")) parameters[name] = reorder(parameters[name], pairsToHalves(H, D));
+          if (name.includes("k_proj")) parameters[name] = reorder(parameters[name], pairsToHalves(K, D));
+        }
+        return parameters;
+      },
+    ),
 });
 
 // ------------------------------------------------------------------------------------------------ repeat
@@ -330,24 +319,18 @@ const tiledHeads = defineBug<Attention, { kvHeads: number; group: number }>({
     for (const [h, got] of out.entries())
       expectNear(`the key/value head that query head ${h} of ${heads} reads`, got, Math.floor(h / group), 1e-6);
   },
-  async picture() {
-    const curves = await readings((parameters) => {
-      const order = tiled({ heads: H, kvHeads: K }, D);
-      for (const name of Object.keys(parameters)) {
-        if (name.includes("q_proj")) parameters[name] = reorder(parameters[name], order);
-        if (name.includes("o_proj")) parameters[name] = reorder(parameters[name], order, 1);
-      }
-      return parameters;
-    });
-    return {
-      title: "A checkpoint trained further",
-      y: "training loss, nats per token",
-      x: "step",
-      curves,
-      shows: "Two of four query heads read the other group's keys and values: the checkpoint starts as a worse model.",
-      holds: jumps(curves),
-    };
-  },
+  picture: () =>
+    readings(
+      "Two of four query heads read the other group's keys and values: the checkpoint starts as a worse model.",
+      (parameters) => {
+        const order = tiled({ heads: H, kvHeads: K }, D);
+        for (const name of Object.keys(parameters)) {
+          if (name.includes("q_proj")) parameters[name] = reorder(parameters[name], order);
+          if (name.includes("o_proj")) parameters[name] = reorder(parameters[name], order, 1);
+        }
+        return parameters;
+      },
+    ),
 });
 
 export const MODEL_BUGS: Bug[] = [epsilonBug, lostBias, interleaved, tiledHeads];

@@ -4,6 +4,7 @@
  * numbers, so that the smallest is one that can be checked by hand.
  */
 import fc from "fast-check";
+import { close } from "./quantity.ts";
 
 /** What a case shows when the claim does not hold. */
 export interface Violation {
@@ -94,10 +95,6 @@ export function makeClaim<Ask, Case, const Name extends string>(claim: {
 
 /** Numbers for people: seven digits are what float32 has. */
 export const digits = (x: number) => (Number.isFinite(x) ? `${Number(x.toPrecision(7))}` : `${x}`);
-
-/** Equal up to `tolerance` · max(1, |expected|); NaN equals nothing. */
-export const close = (got: number, expected: number, tolerance: number) =>
-  got === expected || Math.abs(got - expected) <= tolerance * Math.max(1, Math.abs(expected));
 
 /** The violation of an equality, if it is one. */
 export function unequal(

@@ -4,12 +4,11 @@
  */
 import { type PairLogps, type PreferenceLossOptions, preferenceLoss } from "../losses/preference.ts";
 import { UserError } from "../util/assert.ts";
-import { close } from "./claim.ts";
 import { compareSequences } from "./compareSequences.ts";
 import { isPairsRow, PAIR_QUANTITIES, type PairsRow, type SequencesRow } from "./dump.ts";
 import { rewardMistakes, tokenSumMistakes } from "./metricMistakes.ts";
 import { nameMistakes } from "./mistakes.ts";
-import { type Compared, type Fits, type Numbered, type QuantityReport, quantity } from "./quantity.ts";
+import { type Compared, close, type Fits, type Numbered, type QuantityReport, quantity } from "./quantity.ts";
 
 export interface DumpReport {
   rows: number;

@@ -4,10 +4,11 @@
  */
 import { PREFERENCE_LOSSES, type PreferenceLossOptions, type PreferenceLossType } from "../losses/preference.ts";
 import { makeRandom } from "../util/random.ts";
-import { bind, close, named, type Plan } from "./claim.ts";
+import { bind, named, type Plan } from "./claim.ts";
 import { nameMistakes } from "./mistakes.ts";
 import { askPreference, columns, type Pair, type PreferenceSubject } from "./preference.ts";
 import { CLAIMS, type PreferenceClaim } from "./preferenceClaims.ts";
+import { close } from "./quantity.ts";
 
 export type PreferenceCheck = PreferenceSubject & {
   /** The loss that this is: all that holds for it is claimed, and its numbers are the formula's. */

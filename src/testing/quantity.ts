@@ -2,6 +2,10 @@
  * @file How often two trainers agree on a quantity, and where they first do not.
  */
 
+/** Equal up to `tolerance` · max(1, |expected|); NaN equals nothing. */
+export const close = (got: number, expected: number, tolerance: number) =>
+  got === expected || Math.abs(got - expected) <= tolerance * Math.max(1, Math.abs(expected));
+
 /** One value of the dump beside ours. */
 export interface Compared {
   line: number;

@@ -4,7 +4,8 @@
  * data set; the kit cuts and orders them.
  */
 import fc from "fast-check";
-import { bind, close, digits, makeClaim, named, type Plan, unequal, type Violation } from "./claim.ts";
+import { bind, digits, makeClaim, named, type Plan, unequal, type Violation } from "./claim.ts";
+import { close } from "./quantity.ts";
 import { nameStepMistakes, rightStep, type Single } from "./stepMistakes.ts";
 
 /** The loss that a step reports, and its gradient, flat, where it is known. */

@@ -4,7 +4,8 @@
 import fc from "fast-check";
 import { IGNORE_INDEX } from "../losses/crossEntropy.ts";
 import { makeRandom } from "../util/random.ts";
-import { bind, close, digits, firstOf, makeClaim, named, type Plan, unequal } from "./claim.ts";
+import { bind, digits, firstOf, makeClaim, named, type Plan, unequal } from "./claim.ts";
+import { close } from "./quantity.ts";
 import { type AskTokens, batchOf, type Row, rows, type TokenBatch, type TokensLoss, V } from "./tokenBatch.ts";
 import { crossEntropyOf, nameTokenMistakes, rightTargets } from "./tokenMistakes.ts";
 
