@@ -5,27 +5,26 @@
 import type { Preset } from "marco-mini";
 import * as marco from "marco-mini";
 
-export interface FindingsPreset {
+/** What is scaled down as in a preset of the replication, and what only findings have. */
+type Scaled =
+  | "model"
+  | "vocabSize"
+  | "sequenceLength"
+  | "batchSize"
+  | "learningRateScale"
+  | "base"
+  | "continualSequences"
+  | "tokenizerBytesPerLanguage";
+
+export interface FindingsPreset extends Pick<Preset, Scaled> {
   name: string;
   /** Seeds 1 to so many, unless --seeds says otherwise. */
   seeds: number;
-  model: Preset["model"];
-  vocabSize: number;
-  sequenceLength: number;
-  batchSize: number;
-  /** Every rate of the paper times this. */
-  learningRateScale: number;
-  base: { sequences: number; learningRate: number };
-  /** Sequences of Stages I and II together, split 160 : 140. */
-  continualSequences: number;
-  tokenizerBytesPerLanguage: number;
   /** Characters of each stream at most: more would never be read. */
   streamCharacters: number;
-  evaluation: {
+  evaluation: Pick<Preset["evaluation"], "multipleChoicePerLanguage" | "shots"> & {
     /** Characters of held-out text in each language; the corpus has 1,507 (ur) to 16,070 (fr). */
     heldOutCharacters: number;
-    multipleChoicePerLanguage: number;
-    shots: number;
     /** Held-out pairs of each direction. */
     translationPairs: number;
   };
