@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { closure, hashOf, type Node } from "../../examples/findings/shared/graph.ts";
-import { makePlan, runNodes } from "../../examples/findings/shared/pool.ts";
+import { makePlan, runNodes, timeLeft } from "../../examples/findings/shared/pool.ts";
 import { Stopped } from "../../src/util/assert.ts";
 
 let out: string;
@@ -117,6 +117,13 @@ describe("a graph", () => {
       ran.push(name);
     });
     expect(ran).toEqual(["chain 1", "chain 2", "big", "chain 3", "small"]);
+  });
+
+  test("counts what the running nodes have done in the time left, but not what an earlier command did of them", () => {
+    const resumed = new Map([[{ work: 40 }, { from: 0.25, at: 0.75 }]]); // 20 done in these 10 s, 10 still to do
+    expect(timeLeft(10, { doneWork: 0, workLeft: 100 }, resumed)).toBe(35);
+    expect(timeLeft(10, { doneWork: 5, workLeft: 100 }, new Map())).toBe(200);
+    expect(timeLeft(10, { doneWork: 0, workLeft: 100 }, new Map())).toBeUndefined();
   });
 
   test("is written by one process at a time: a live one is named, a dead one's lock is taken over", async () => {

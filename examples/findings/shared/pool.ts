@@ -19,7 +19,7 @@ export interface PoolOptions {
   signal: AbortSignal;
   /** Called once in each process that runs a node, before its first: starts the engine. */
   prepare?: () => Promise<void>;
-  /** `left`: seconds, from the nodes done so far; `detail`: what the running nodes are at. */
+  /** `left`: seconds, from the work done so far; `detail`: what the running nodes are at. */
   onProgress?: (done: number, total: number, detail: string, left: number | undefined) => void;
 }
 
@@ -37,11 +37,11 @@ export async function runNodes(wanted: readonly Node[], options: PoolOptions): P
     const unfinished = new Map(nodes.filter((node) => !store.read(node)).map((node) => [hashOf(node), node]));
     const plan = makePlan([...unfinished.values()]);
     const begun = performance.now();
-    const running = new Map<string, string>();
+    const running = new Map<Node, Running>();
     const report = () => {
+      const details = [...running.values()].map(({ detail }) => detail).join(" | ");
       const seconds = (performance.now() - begun) / 1000;
-      const left = plan.doneWork > 0 ? (seconds / plan.doneWork) * plan.workLeft : undefined;
-      onProgress(nodes.length - plan.left, nodes.length, [...running.values()].join(" | "), left);
+      onProgress(nodes.length - plan.left, nodes.length, details, timeLeft(seconds, plan, running));
     };
     const slots = Array.from({ length: Math.min(jobs, Math.max(1, unfinished.size)) }, () =>
       jobs === 1 ? here(store, prepare, signal) : there(store, unfinished, signal),
@@ -49,10 +49,11 @@ export async function runNodes(wanted: readonly Node[], options: PoolOptions): P
     try {
       await plan.work(slots.length, signal, async (node, slot) => {
         await slots[slot].run(node, (done, total, detail) => {
-          running.set(node.name, `${node.name} ${done}/${total} ${detail}`);
+          const from = running.get(node)?.from ?? done / total;
+          running.set(node, { from, at: done / total, detail: `${node.name} ${done}/${total} ${detail}` });
           report();
         });
-        running.delete(node.name);
+        running.delete(node);
         report();
       });
     } finally {
@@ -63,6 +64,27 @@ export async function runNodes(wanted: readonly Node[], options: PoolOptions): P
   } finally {
     release();
   }
+}
+
+/** A node that is being worked on: the share done when this command took it up, the share done now, and words for people. */
+interface Running {
+  from: number;
+  at: number;
+  detail: string;
+}
+
+/** Seconds left, if the rest goes as fast as what was done in `seconds`; undefined before any work is done. */
+export function timeLeft(
+  seconds: number,
+  { doneWork, workLeft }: { doneWork: number; workLeft: number },
+  running: ReadonlyMap<{ work: number }, Pick<Running, "from" | "at">>,
+): number | undefined {
+  let [done, left] = [doneWork, workLeft];
+  for (const [{ work }, { from, at }] of running) {
+    done += work * (at - from);
+    left -= work * at;
+  }
+  return done > 0 ? (seconds / done) * left : undefined;
 }
 
 /** Hands out nodes whose parents are done, those on the longest chain first. */
