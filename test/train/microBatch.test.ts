@@ -69,15 +69,16 @@ describe.each(ENGINES)("engine %s", (engine) => {
       expect(values, name).toBeAllClose(whole.values[name], { atol: 5e-5 });
   }
 
-  test.each([1, 2, 3])("fine-tuning with %i of 5 rows at a time", async (size) => {
+  // other sizes: the property at the end
+  test("fine-tuning with 2 of 5 rows at a time", async () => {
     const whole = await run(sftLoss(TINY, FULL), (step) => batchOf(rowsOf(step)));
     expect(whole.log[0].answer_tokens).toBe(19);
-    expectSame(await run(sftLoss(TINY, FULL), (step) => splitRows(rowsOf(step), size)), whole);
+    expectSame(await run(sftLoss(TINY, FULL), (step) => splitRows(rowsOf(step), 2)), whole);
   });
 
-  test.each([1, 2])("DPO with %i of 3 pairs at a time", async (size) => {
+  test("DPO with 2 of 3 pairs at a time", async () => {
     const whole = await run(dpoLoss(TINY, DPO, FULL), (step) => preferenceBatch(pairsOf(step)));
-    expectSame(await run(dpoLoss(TINY, DPO, FULL), (step) => splitPairs(pairsOf(step), size)), whole);
+    expectSame(await run(dpoLoss(TINY, DPO, FULL), (step) => splitPairs(pairsOf(step), 2)), whole);
   });
 
   test("the mean of the micro-batches' means would be something else", async () => {
