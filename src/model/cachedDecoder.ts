@@ -1,13 +1,15 @@
 /**
  * @file The decoder with a KV cache, as compiled programs: read the prompts, then a token of each at a time.
  *
- * Row b of a cache has a prompt in its first slots and its answer behind it: slot = position. What lies behind the
- * newest token (padding of the prompt, to one length for all) is masked, and overwritten as the answer grows.
+ * Prompts are read in rows that share the beginnings which several have in common (prefixRows.ts), and are then taken
+ * apart: row b of a cache has a prompt in its first slots and its answer behind it, slot = position. What lies behind
+ * the newest token is masked, and overwritten as the answer grows.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { compile, type TensorMap } from "../engine/engine.ts";
-import { cacheMask, causalMask } from "../ops/attention.ts";
+import { cacheMask, subtreeMask } from "../ops/attention.ts";
 import type { Qwen2Config } from "./config.ts";
+import { prefixRows, rowTensors } from "./prefixRows.ts";
 import { decoder, type KeyValues, logits, type Parameters } from "./qwen2.ts";
 
 /** Least length of a prompt and of a cache as they are computed: each length is a shape to compile. */
@@ -41,21 +43,15 @@ export function makeCachedDecoder(config: Qwen2Config, contextLength: number, pa
     return head === "logits" ? { logits: scores } : { token: tf.argMax(scores, 1) }; // ties go to the lowest id
   };
   const prefill = (head: Head) =>
-    compile(({ inputIds, last, cacheSlots, ...parameters }) => {
-      const { hidden, keys, values } = decoder(parameters, config, causalInput(inputIds));
-      const [B, T] = inputIds.shape as [number, number];
-      const index = tf.add(last, tf.mul(tf.range(0, B, 1, "int32"), tf.scalar(T, "int32"))); // rows of [B·T, C]
-      const free = cacheSlots.size - T;
-      const roomy = (x: tf.Tensor) =>
-        free > 0
-          ? tf.pad3d(x as tf.Tensor3D, [
-              [0, 0],
-              [0, free],
-              [0, 0],
-            ])
-          : x; // [B, S, K·D]
-      const cache = { keys: keys.map(roomy), values: values.map(roomy) };
-      return { ...scoresOf(head, parameters, tf.gather(hidden, index)), ...named(cache) };
+    compile(({ inputIds, positionIds, last, places, ends, ...parameters }) => {
+      const input = { inputIds, positionIds, mask: subtreeMask(last) };
+      const { hidden, keys, values } = decoder(parameters, config, input);
+      const apart = (x: tf.Tensor) => {
+        const width = x.shape[2]!;
+        return tf.reshape(tf.gather(tf.reshape(x, [-1, width]), places), [ends.size, -1, width]); // [B, S, K·D]
+      };
+      const cache = { keys: keys.map(apart), values: values.map(apart) };
+      return { ...scoresOf(head, parameters, tf.gather(hidden, ends)), ...named(cache) };
     });
   const decode = (head: Head, parameters: Parameters, { keys, values }: KeyValues, token: tf.Tensor, at: tf.Tensor) => {
     const positionIds = tf.expandDims(at, 1); // [B, 1]
@@ -82,20 +78,22 @@ export function makeCachedDecoder(config: Qwen2Config, contextLength: number, pa
   return {
     start(parameters, prompts, maxNewTokens, head) {
       const longest = Math.max(...prompts.map((ids) => ids.length));
-      const rows = powerOfTwo(prompts.length);
-      const T = Math.min(contextLength, powerOfTwo(longest, SHORTEST)); // the prompts', padded
+      const B = powerOfTwo(prompts.length);
+      const T = Math.min(contextLength, powerOfTwo(longest, SHORTEST)); // of a row that is read
       const S = Math.min(contextLength, powerOfTwo(Math.max(T, longest + maxNewTokens), SHORTEST)); // the cache's
-      const inputIds = new Int32Array(rows * T).fill(padId);
-      const last = new Int32Array(rows);
-      prompts.forEach((ids, b) => {
-        inputIds.set(ids, b * T);
-        last[b] = ids.length - 1;
-      });
-      const cacheSlots = tensor(new Int32Array(S)); // its size is what counts
-      const inputs = { inputIds: tf.tensor(inputIds, [rows, T], "int32"), last: tensor(last), cacheSlots };
+      const rows = prefixRows(prompts, T);
+      const R = powerOfTwo(rows.length);
+      const places = new Int32Array(B * S); // of each slot's token among the R·T
+      const ends = new Int32Array(B); // of each prompt's last
+      for (const [r, { sequences }] of rows.entries())
+        for (const { index: b, places: ofPrompt } of sequences) {
+          for (const [slot, place] of ofPrompt.entries()) places[b * S + slot] = r * T + place;
+          ends[b] = r * T + ofPrompt.at(-1)!;
+        }
+      const inputs = { ...rowTensors(rows, R, T, padId), places: tensor(places), ends: tensor(ends) };
       const cache = programs.prefill[head]({ ...inputs, ...parameters });
       tf.dispose(inputs);
-      return { cache, rows };
+      return { cache, rows: B };
     },
     step(parameters, cache, tokens, positions) {
       const { token, logits, ...rest } = cache;
@@ -127,13 +125,6 @@ const within = (cache: Cache, positions: Int32Array) =>
 
 /** A tensor that keeps its own copy of the numbers. */
 const tensor = (values: Int32Array) => tf.tensor1d(values.slice(), "int32");
-
-/** Plain causal input: positions 0..T-1, one document per row. */
-function causalInput(inputIds: tf.Tensor) {
-  const [B, T] = inputIds.shape as [number, number];
-  const positionIds = tf.tile(tf.expandDims(tf.range(0, T, 1, "int32"), 0), [B, 1]); // [B, T]
-  return { inputIds, positionIds, mask: causalMask(tf.zeros([B, T], "int32")) };
-}
 
 /** Keys and values as named tensors, and back. */
 function named({ keys, values }: KeyValues): TensorMap {

@@ -13,7 +13,7 @@ import { tokenStatistics } from "../ops/tokenStatistics.ts";
 import type { Qwen2Config } from "./config.ts";
 import { makeGenerator } from "./generate.ts";
 import type { GenerateOptions } from "./generateOptions.ts";
-import { prefixRows } from "./prefixRows.ts";
+import { prefixRows, rowTensors } from "./prefixRows.ts";
 import { decoder, headWeight, type Parameters } from "./qwen2.ts";
 
 /** Tokens that are scored at once; memory grows with it, speed hardly. */
@@ -73,51 +73,43 @@ export function makeInference(config: Qwen2Config, contextLength: number, bosId:
         throw new Error(`loglikelihood: ${continuation.length} tokens do not fit a context of ${contextLength}`);
       return [...(context.length > 0 ? context : [bosId]), ...continuation].slice(-(contextLength + 1));
     });
-    const inputs = wholes.map((ids) => ids.slice(0, -1)); // nothing is predicted from the last token
-    const { rows, rowsPerRun, rowLength } = shapeOf(inputs, contextLength);
+    const read = wholes.map((ids) => ids.slice(0, -1)); // nothing is predicted from the last token
+    const { rows, rowsPerRun, rowLength } = shapeOf(read, contextLength);
     const tokensPerRun = rowsPerRun * rowLength;
     const results = requests.map((): Scored => ({ logprob: 0, isGreedy: true }));
     let done = 0;
     for (let start = 0; start < rows.length; start += rowsPerRun) {
       signal?.throwIfAborted();
-      const inputIds = new Int32Array(tokensPerRun).fill(bosId);
-      const positionIds = new Int32Array(tokensPerRun);
-      const last = Int32Array.from({ length: tokensPerRun }, (_, t) => t % rowLength); // padding is alone
+      const some = rows.slice(start, start + rowsPerRun);
       const scored: { request: number; at: number; label: number }[] = [];
-      for (const [b, row] of rows.slice(start, start + rowsPerRun).entries()) {
-        const offset = b * rowLength;
-        inputIds.set(row.ids, offset);
-        positionIds.set(row.positions, offset);
-        last.set(row.last, offset);
-        for (const { index: request, places } of row.sequences) {
+      for (const [b, { sequences }] of some.entries()) {
+        for (const { index: request, places } of sequences) {
           const from = wholes[request].length - requests[request].continuation.length;
           for (let position = from; position < wholes[request].length; position++)
-            scored.push({ request, at: offset + places[position - 1], label: wholes[request][position] });
+            scored.push({ request, at: b * rowLength + places[position - 1], label: wholes[request][position] });
         }
-        done += row.sequences.length;
+        done += sequences.length;
       }
+      const inputs = rowTensors(some, rowsPerRun, rowLength, bosId);
       for (let from = 0; from < scored.length; from += tokensPerRun) {
         // more than there are tokens only where continuations share theirs
-        const some = scored.slice(from, from + tokensPerRun);
-        const size = [4, 2, 1].map((part) => Math.ceil(tokensPerRun / part)).find((n) => some.length <= n)!;
+        const part = scored.slice(from, from + tokensPerRun);
+        const size = [4, 2, 1].map((by) => Math.ceil(tokensPerRun / by)).find((n) => part.length <= n)!;
         const padded = (pick: (one: (typeof scored)[number]) => number) =>
-          tensor(
-            Int32Array.from({ length: size }, (_, i) => (i < some.length ? pick(some[i]) : 0)),
-            [size],
+          tf.tensor1d(
+            Int32Array.from({ length: size }, (_, i) => (i < part.length ? pick(part[i]) : 0)),
+            "int32",
           );
-        const shape = [rowsPerRun, rowLength];
-        const tensors = {
-          ...{ inputIds: tensor(inputIds, shape), positionIds: tensor(positionIds, shape), last: tensor(last, shape) },
-          ...{ at: padded(({ at }) => at), labels: padded(({ label }) => label) },
-        };
-        const { logprobs, isTop1 } = compute({ ...tensors, ...parameters });
+        const asked = { at: padded(({ at }) => at), labels: padded(({ label }) => label) };
+        const { logprobs, isTop1 } = compute({ ...inputs, ...asked, ...parameters });
         const [values, top] = await Promise.all([logprobs.data(), isTop1.data()]);
-        for (const [i, { request }] of some.entries()) {
+        for (const [i, { request }] of part.entries()) {
           results[request].logprob += values[i];
           results[request].isGreedy &&= top[i] === 1;
         }
-        tf.dispose([tensors, logprobs, isTop1]);
+        tf.dispose([asked, logprobs, isTop1]);
       }
+      tf.dispose(inputs);
       onProgress?.(done, requests.length, Math.min(start + rowsPerRun, rows.length) * rowLength);
     }
     return results;
@@ -153,5 +145,3 @@ function shapeOf(inputs: readonly number[][], contextLength: number) {
 
 /** The least power of two that is not below `n`. */
 const powerOfTwo = (n: number) => 2 ** Math.ceil(Math.log2(Math.max(1, n)));
-
-const tensor = (values: Int32Array, shape: number[]) => tf.tensor(values, shape, "int32");

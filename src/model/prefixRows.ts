@@ -7,6 +7,7 @@
  * src/ops/attention.ts), of which the mask of packed documents is the case of tries without forks. The position of a
  * token is its depth.
  */
+import * as tf from "@tensorflow/tfjs-core";
 
 export interface PrefixRow {
   /** By place in the row: the token, its position in its sequence, and the place of its last descendant. */
@@ -34,6 +35,20 @@ export function prefixRows(sequences: readonly (readonly number[])[], rowLength:
     add(into, index, ids, room ? before!.places.slice(0, shared) : []);
   }
   return joinRows(tries, rowLength);
+}
+
+/** `count` rows of `length` as the decoder reads them, each [count, length] int32: padding is `padId`, and sees only itself. */
+export function rowTensors(rows: readonly PrefixRow[], count: number, length: number, padId: number) {
+  const inputIds = new Int32Array(count * length).fill(padId);
+  const positionIds = new Int32Array(count * length);
+  const last = Int32Array.from(inputIds, (_, t) => t % length);
+  for (const [b, row] of rows.entries()) {
+    inputIds.set(row.ids, b * length);
+    positionIds.set(row.positions, b * length);
+    last.set(row.last, b * length);
+  }
+  const tensor = (values: Int32Array) => tf.tensor(values, [count, length], "int32");
+  return { inputIds: tensor(inputIds), positionIds: tensor(positionIds), last: tensor(last) };
 }
 
 /** Appends the tokens of a sequence after the `places` that it shares with the one before it. */

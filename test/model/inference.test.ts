@@ -75,6 +75,14 @@ describe("generation with the cache", () => {
     expect(await generate([])).toEqual([]);
   });
 
+  test("prompts that begin alike, are alike, or go on from each other: each as if it were alone", async () => {
+    const shots = randomIds(14, "shots");
+    const some = [[...shots, 1, 2], shots, [...shots, 3], [...shots, 1, 2], [...shots, 1], [7], shots.slice(0, 9)];
+    const expected = some.map((prompt) => greedy(prompt, 10, []));
+    expect(await generate(some)).toEqual(expected);
+    expect(new Set(expected.map(String)).size).toBeGreaterThan(4);
+  });
+
   test("ends at the first stop id, without it, for each prompt on its own", async () => {
     const free = await generate(prompts);
     const stop = free[1][4];
