@@ -1,6 +1,6 @@
 /**
  * @file The mixture of Table 2, tuned as the paper did it: small runs at a constant rate (section 3.2). `marco tune-mixture`
- * does it for one seed and shows the choice.
+ * does it for one seed with the looser limits and shows the choice.
  *
  *     npx tsx examples/findings/mixture-tuner.ts [--preset smoke] [--seeds 3]
  */
@@ -9,6 +9,7 @@ import {
   choiceNode,
   measuresOf,
   objectiveOf,
+  onTable2,
   runOnChoice,
   smallRun,
   type TunerScores,
@@ -38,15 +39,20 @@ export const mixtureTuner = finding({
     "regressions of each measure's ln(bits per byte / the base's) on the shares, form and penalty by left-out runs; the objective (text of 29 " +
     "languages a half, translation and knowledge a quarter each; English and Chinese not worse than the base) is minimised within the shares that the " +
     "runs covered and four passes over the text. Decide: left-out runs are ranked (Spearman above 0.5); a run on the choice beats one on Table 2's Stage I, " +
-    "same length and rate, by the objective. Fixed before any run.",
+    "same length and rate, by the objective. Fixed before any run. Added after the run of November 2026, in which no mixture kept English and Chinese at the " +
+    "base's level and the choice gave up all else for them: a looser choice, which must only keep them as Table 2's short run does.",
   nodes(preset, seed) {
     const choice = choiceNode(preset, seed);
-    const paper = marco.TABLE_2.stage1;
+    const looser = choiceNode(preset, seed, undefined, "table2");
     return {
       choice,
+      looser,
       base: tunerScores(baseModel(preset, seed)),
       onChoice: tunerScores(runOnChoice(choice, "tuner-choice", (shares) => smallRun(preset, seed, "choice", shares))),
-      onPaper: tunerScores(smallRun(preset, seed, "table2", paper)),
+      onLooser: tunerScores(
+        runOnChoice(looser, "tuner-looser-choice", (shares) => smallRun(preset, seed, "choice", shares)),
+      ),
+      onPaper: onTable2(preset, seed),
       stageOnChoice: tunerScores(
         runOnChoice(choice, "stage1-choice", (shares) => stage1(preset, seed, { shares, snapshots: 0 })),
       ),
@@ -56,7 +62,7 @@ export const mixtureTuner = finding({
   report(runs, preset) {
     const percent = (logarithm: number) => 100 * (Math.exp(logarithm) - 1);
     const against = (
-      a: "onChoice" | "stageOnChoice",
+      a: "onChoice" | "onLooser" | "stageOnChoice",
       b: "onPaper" | "stageOnPaper",
       of: (m: Record<string, number>) => number,
     ) =>
@@ -85,6 +91,14 @@ export const mixtureTuner = finding({
           "is better",
           against("stageOnChoice", "stageOnPaper", objectiveOf),
           false,
+        ),
+        ...["English", "Chinese", "the objective"].map((measure) =>
+          below(
+            `${measure}, short runs: the looser choice against Table 2`,
+            "is better",
+            against("onLooser", "onPaper", measure === "the objective" ? objectiveOf : (m) => m[measure]),
+            false,
+          ),
         ),
         ...measures.map((measure) =>
           below(
@@ -115,7 +129,7 @@ export const mixtureTuner = finding({
         ),
       ],
       tables: [...choices.map((choice, i) => choiceTable(choice, `Seed ${runs[i].seed}`)), fitTable(choices)],
-      notes: notesOf(choices, tunerSizes(preset).runs),
+      notes: notesOf(choices, tunerSizes(preset).runs, "base"),
     };
   },
 });

@@ -100,6 +100,16 @@ describe("the tuner", () => {
     expect(limited.LR).toBe("the text there is");
   });
 
+  test("a tighter limit gives more to the source that it protects, at a cost, and is another choice", () => {
+    const base = choose(runs, much, 1e6, 1);
+    const tighter = choose(runs, much, 1e6, 1, { English: -0.01, Chinese: 0 }); // ln(share + 0.01) at least -1.3
+    expect(tighter.mixture.english).toBeCloseTo(Math.exp(-1.3) - 0.01, 2);
+    expect(base.mixture.english).toBeLessThan(0.2);
+    expect(tighter.objective).toBeGreaterThan(base.objective);
+    const preset = PRESETS.smoke;
+    expect(hashOf(choiceNode(preset, 1, 6, "table2"))).not.toBe(hashOf(choiceNode(preset, 1, 6)));
+  });
+
   test("more runs are another choice, the same runs the same node", () => {
     const preset = PRESETS.smoke;
     expect(hashOf(choiceNode(preset, 1))).toBe(hashOf(choiceNode(preset, 1, 6)));

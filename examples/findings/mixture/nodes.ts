@@ -61,6 +61,8 @@ const WEIGHTS = {
   knowledge: 1,
 };
 const LIMITS = { English: 0, Chinese: 0 };
+/** What English and Chinese must be as good as: the base, or what a small run on Table 2's Stage I makes of it. */
+export type AsGoodAs = "base" | "table2";
 
 /** Shares in per mille: whole numbers, as the plan of a stage wants them. */
 export const perMille = (mixture: Mixture): Shares =>
@@ -141,8 +143,17 @@ export interface Choice extends MixtureSearch {
   limited: Record<string, "the text there is" | "the runs">;
 }
 
+/** A small run on Table 2's Stage I. */
+export const onTable2 = (preset: FindingsPreset, seed: number) =>
+  tunerScores(smallRun(preset, seed, "table2", marco.TABLE_2.stage1));
+
 /** Fits the small runs, and chooses the mixture of a Stage I of this preset. */
-export function choiceNode(preset: FindingsPreset, seed: number, count = tunerSizes(preset).runs): Node<Choice> {
+export function choiceNode(
+  preset: FindingsPreset,
+  seed: number,
+  count = tunerSizes(preset).runs,
+  asGoodAs: AsGoodAs = "base",
+): Node<Choice> {
   const streams = streamsNode(preset);
   const base = tunerScores(baseModel(preset, seed));
   const runs = Array.from({ length: count }, (_, i) => {
@@ -150,24 +161,33 @@ export function choiceNode(preset: FindingsPreset, seed: number, count = tunerSi
     return { shares, scores: tunerScores(smallRun(preset, seed, String(i + 1), shares)) };
   });
   const tokens = stageSequences(preset).stage1 * preset.sequenceLength;
+  const table2 = asGoodAs === "table2" ? onTable2(preset, seed) : undefined;
   return {
     kind: "mixture-choice",
-    name: `mixture-choice-seed${seed}`,
-    settings: { seed, weights: WEIGHTS, limits: LIMITS, maxEpochs: MAX_EPOCHS, tokens },
-    parents: [streams, base, ...runs.map(({ scores }) => scores)],
+    name: `mixture-choice-${table2 ? "as-table2-" : ""}seed${seed}`,
+    settings: { seed, weights: WEIGHTS, limits: table2 ? asGoodAs : LIMITS, maxEpochs: MAX_EPOCHS, tokens },
+    parents: [streams, base, ...runs.map(({ scores }) => scores), ...(table2 ? [table2] : [])],
     work: 5,
     async run({ resultOf }) {
       const measured = runs.map(({ shares, scores }): MixtureRun => {
         const mixture = Object.fromEntries(SOURCES.map((source) => [source, shares[source] / 1000]));
         return { mixture, measures: measuresOf(resultOf(scores), resultOf(base)) };
       });
-      return choose(measured, resultOf(streams), tokens, seed);
+      if (!table2) return choose(measured, resultOf(streams), tokens, seed);
+      const { English, Chinese } = measuresOf(resultOf(table2), resultOf(base));
+      return choose(measured, resultOf(streams), tokens, seed, { English, Chinese });
     },
   };
 }
 
 /** The search over measured runs, for a stage of `tokens`. */
-export function choose(runs: MixtureRun[], lengths: StreamLengths, tokens: number, seed: number): Choice {
+export function choose(
+  runs: MixtureRun[],
+  lengths: StreamLengths,
+  tokens: number,
+  seed: number,
+  limits: Objective["limits"] = LIMITS,
+): Choice {
   const bySource = Object.fromEntries(
     SOURCES.map((source) => [source, marco.streamsOf(source).map((stream) => lengths[stream])]),
   );
@@ -179,7 +199,7 @@ export function choose(runs: MixtureRun[], lengths: StreamLengths, tokens: numbe
       return [source, { min: Math.min(...seen, max), max }];
     }),
   );
-  const objective = { weights: WEIGHTS, limits: LIMITS, bounds };
+  const objective = { weights: WEIGHTS, limits, bounds };
   const found = marco.searchMixture(runs, SOURCES, objective, PRIOR, { random: marco.makeRandom(seed, "bootstrap") });
   const real = runs.map(({ measures }) => objectiveOf(measures));
   const leftOut = runs.map((_, i) =>

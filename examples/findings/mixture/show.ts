@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import type { Markup, Table } from "marco-mini";
 import * as marco from "marco-mini";
-import type { Choice } from "./nodes.ts";
+import type { AsGoodAs, Choice } from "./nodes.ts";
 
 const rowsOf = ({ mixture, intervals, bounds }: Choice) =>
   marco.MIXTURE_SOURCES.map((source) => ({
@@ -82,7 +82,8 @@ export function fitTable(choices: readonly Choice[]): Table {
   };
 }
 
-export function notesOf(choices: readonly Choice[], runs: number): string[] {
+export function notesOf(choices: readonly Choice[], runs: number, asGoodAs: AsGoodAs): string[] {
+  const level = asGoodAs === "base" ? "the base" : "a short run on Table 2's Stage I";
   const unmet = choices.flatMap(({ unmet }, i) => unmet.map((name) => `${name} (seed ${i + 1})`));
   const limited = [
     ...new Set(choices.flatMap(({ limited }) => Object.entries(limited).map(([source, by]) => `${source} by ${by}`))),
@@ -91,8 +92,8 @@ export function notesOf(choices: readonly Choice[], runs: number): string[] {
     `${runs} runs of a seed for seven shares: the intervals of the choice are wide, and stand beside it.`,
     limited.length > 0 ? `Shares that could not be greater: ${limited.join("; ")}.` : "No share is at its bound.",
     unmet.length > 0
-      ? `No mixture keeps these as good as the base, by the prediction: ${unmet.join(", ")}; the choice comes as near as it can.`
-      : "By the prediction English and Chinese stay as good as the base.",
+      ? `No mixture keeps these as good as ${level}, by the prediction: ${unmet.join(", ")}; the choice comes as near as it can.`
+      : `By the prediction English and Chinese stay as good as with ${level}.`,
     "Nothing measures what synthetic data is for, so its share only costs: the choice says nothing against it. Which mixture is best also depends on the " +
       "objective's weights, and on a base that has seen hardly any LR text; Table 2 was tuned for Qwen2.",
   ];

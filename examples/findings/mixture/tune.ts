@@ -24,7 +24,7 @@ export interface TuneOptions {
 export async function tuneMixture(options: TuneOptions): Promise<{ choice: Choice; page: string }> {
   const preset = PRESETS[options.preset];
   const { seed, runs = tunerSizes(preset).runs, out, jobs, engine, signal, onProgress } = options;
-  const node = choiceNode(preset, seed, runs);
+  const node = choiceNode(preset, seed, runs, "table2");
   const prepare = async () => {
     await marco.startEngine(engine, { onnxSession: { intraOpNumThreads: 1 } });
   };
@@ -42,7 +42,7 @@ export async function tuneMixture(options: TuneOptions): Promise<{ choice: Choic
         "Mixture",
         `From ${runs} short runs at a constant rate, beside the paper's Table 2.`,
         report.beside([choiceChart(choice, "Small runs")], choiceTable(choice, "Choice"), fitTable([choice])),
-        html`<ul>${notesOf([choice], runs).map((note) => html`<li>${note}</li>`)}</ul>`,
+        html`<ul>${notesOf([choice], runs, "table2").map((note) => html`<li>${note}</li>`)}</ul>`,
       ),
     ],
     `tune-mixture-${seed}.json`,
