@@ -28,7 +28,8 @@ const exclusions: Exclusion[] = [
   { tests: /^(exp int32|tan numbers exceed)/, reason: "last digits of exp(10) in float32, and of tan(1e9)" },
   {
     tests: /^time cpu simple upload/,
-    reason: "Dawn counts a kernel's time in units of 65,536 ns: 15 of 200 times of this one are 0, and more is expected",
+    reason:
+      "Dawn counts a kernel's time in units of 65,536 ns: 15 of 200 times of this one are 0, and more is expected",
   },
 ];
 
