@@ -9,7 +9,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { compile, type TensorMap } from "../engine/engine.ts";
 import { cacheMask, subtreeMask } from "../ops/attention.ts";
 import type { Qwen2Config } from "./config.ts";
-import { prefixRows, rowTensors } from "./prefixRows.ts";
+import { powerOfTwo, prefixRows, rowTensors } from "./prefixRows.ts";
 import { decoder, type KeyValues, logits, type Parameters } from "./qwen2.ts";
 
 /** Least length of a prompt and of a cache as they are computed: each length is a shape to compile. */
@@ -110,13 +110,6 @@ export function makeCachedDecoder(config: Qwen2Config, contextLength: number, pa
       return next;
     },
   };
-}
-
-/** The smallest power of two that is at least n and `least`. */
-function powerOfTwo(n: number, least = 1): number {
-  let power = least;
-  while (power < n) power *= 2;
-  return power;
 }
 
 /** Positions inside the cache: rows that are finished or padding may have gone on beyond it. */

@@ -13,7 +13,7 @@ import { tokenStatistics } from "../ops/tokenStatistics.ts";
 import type { Qwen2Config } from "./config.ts";
 import { makeGenerator } from "./generate.ts";
 import type { GenerateOptions } from "./generateOptions.ts";
-import { prefixRows, rowTensors } from "./prefixRows.ts";
+import { powerOfTwo, prefixRows, rowTensors } from "./prefixRows.ts";
 import { decoder, headWeight, type Parameters } from "./qwen2.ts";
 
 /** Tokens that are scored at once; memory grows with it, speed hardly. */
@@ -142,6 +142,3 @@ function shapeOf(inputs: readonly number[][], contextLength: number) {
   const rowsPerRun = Math.min(powerOfTwo(rows.length), Math.max(1, Math.floor(TOKENS_PER_RUN / rowLength)));
   return { rows, rowsPerRun, rowLength };
 }
-
-/** The least power of two that is not below `n`. */
-const powerOfTwo = (n: number) => 2 ** Math.ceil(Math.log2(Math.max(1, n)));

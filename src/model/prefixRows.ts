@@ -51,6 +51,13 @@ export function rowTensors(rows: readonly PrefixRow[], count: number, length: nu
   return { inputIds: tensor(inputIds), positionIds: tensor(positionIds), last: tensor(last) };
 }
 
+/** The smallest power of two that is at least n and `least`: rows and their lengths have few shapes, each compiled once. */
+export function powerOfTwo(n: number, least = 1): number {
+  let power = least;
+  while (power < n) power *= 2;
+  return power;
+}
+
 /** Appends the tokens of a sequence after the `places` that it shares with the one before it. */
 function add(trie: PrefixRow, index: number, ids: readonly number[], places: number[]) {
   for (let position = places.length; position < ids.length; position++) {

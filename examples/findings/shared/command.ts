@@ -33,7 +33,7 @@ export const makeCommand = (name: string, description: string): Command =>
     )
     .option(
       "--seeds <n>",
-      "seeds 1 to n; one seed has no interval (default: the preset's, 3 or 5)",
+      `seeds 1 to n; one seed has no interval (default: the preset's, ${PRESETS.smoke.seeds} or ${PRESETS.default.seeds})`,
       marco.wholeNumber("--seeds", 1),
     )
     .option(
